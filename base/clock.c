@@ -1,0 +1,58 @@
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#include "base/banned.h"
+
+static int64_t read_us(clockid_t which)
+{
+    struct timespec ts;
+
+    (void)clock_gettime(which, &ts);
+    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+int64_t clock_now_us(void)
+{
+    return read_us(CLOCK_REALTIME);
+}
+
+int64_t clock_now_ms(void)
+{
+    return clock_now_us() / 1000;
+}
+
+int64_t clock_now_s(void)
+{
+    return clock_now_us() / 1000000;
+}
+
+int64_t clock_mono_us(void)
+{
+    return read_us(CLOCK_MONOTONIC);
+}
+
+int64_t clock_mono_ms(void)
+{
+    return clock_mono_us() / 1000;
+}
+
+const char *clock_text(int64_t unix_s, char buf[static CLOCK_TEXT_LEN])
+{
+    time_t t = (time_t)unix_s;
+    struct tm tm = { 0 };
+
+    (void)gmtime_r(&t, &tm);
+    (void)strftime(buf, CLOCK_TEXT_LEN, "%Y-%m-%dT%H:%M:%S", &tm);
+    return buf;
+}
+
+const char *clock_text_ms(int64_t unix_ms, char buf[static CLOCK_TEXT_LEN])
+{
+    char seconds[CLOCK_TEXT_LEN];
+
+    (void)snprintf(buf, CLOCK_TEXT_LEN, "%.19s.%03dZ", clock_text(unix_ms / 1000, seconds),
+                   (int)(unix_ms % 1000));
+    return buf;
+}
