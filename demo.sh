@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# ./demo.sh          a real migration under live load, to watch: two scratch MariaDB servers, a shop that keeps selling, Causeway
+# ./demo.sh --once   the same, ends by itself once both ends are compared; exit status 0 when they are equal
+# BUILD_DIR          where to build (default: build/);  DEMO_ROWS  rows of the shop (default 300000)
+#
+# Installs what it needs, leaves nothing running; all scratch data lives in one folder that it removes.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+BUILD_DIR=$(realpath -m "${BUILD_DIR:-build}")
+ROWS=${DEMO_ROWS:-300000}
+ONCE=false
+case ${1:-} in
+    '') ;;
+    --once) ONCE=true ;;
+    *) sed -n '2,4s/^# //p' "$0"; exit 2 ;;
+esac
+
+WORK=$(mktemp -d "${TMPDIR:-/tmp}/causeway-demo.XXXXXX")
+SERVERS=tests/servers/scratch.sh
+DAEMON='' LOAD=''
+
+say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+step() { printf '  %-58s' "$1 …"; }
+ok() { echo "${1:-ok}"; }
+
+cleanup() {
+    local status=$?
+    trap - EXIT INT TERM
+    [ -n "$LOAD" ] && kill "$LOAD" 2>/dev/null && wait "$LOAD" 2>/dev/null
+    [ -n "$DAEMON" ] && kill "$DAEMON" 2>/dev/null && wait "$DAEMON" 2>/dev/null
+    $SERVERS stopall "$WORK" >/dev/null 2>&1
+    if [ $status -ne 0 ] && [ $status -ne 130 ]; then
+        mkdir -p "$BUILD_DIR/demo-logs"
+        cp "$WORK"/*.log "$WORK"/*/err.log "$BUILD_DIR/demo-logs/" 2>/dev/null
+        echo "the demo failed; logs: $BUILD_DIR/demo-logs" >&2
+    fi
+    rm -rf "$WORK"
+    exit $status
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM
+
+# quiet LOG COMMAND…: output only when it fails
+quiet() {
+    local log=$WORK/$1.log
+    shift
+    "$@" >"$log" 2>&1 || { echo failed; tail -n 20 "$log" >&2; return 1; }
+}
+
+# api ACTION BODY: the call as a person would make it, shown and made
+api() {
+    echo "  \$ curl -u admin:… -d '$2' '$URL/api/v2?Action=$1'" >&2
+    curl -sS --netrc-file "$WORK/netrc" -H 'Content-Type: application/json' -d "$2" "$URL/api/v2?Action=$1" |
+        tee "$WORK/answer.json"
+    grep -q '"success": *true' "$WORK/answer.json" || { echo >&2; echo "the call failed: $(cat "$WORK/answer.json")" >&2; return 1; }
+}
+data() { /usr/bin/python3 -c 'import json,sys; print(json.load(sys.stdin)["data"])'; }
+
+say "Preparing"
+tests/install.sh demo
+step "building Causeway"
+quiet build sh -c "cmake -S . -B '$BUILD_DIR' -G Ninja && ninja -C '$BUILD_DIR' causewayd causeway-worker causeway"
+ok
+step "two scratch MariaDB servers"
+quiet servers $SERVERS install mariadb
+for end in source target; do
+    quiet "start-$end" $SERVERS start mariadb "$WORK/$end" 0 $((RANDOM + 1))
+done
+SOURCE_PORT=$(cat "$WORK/source/port") TARGET_PORT=$(cat "$WORK/target/port")
+ok "ports $SOURCE_PORT and $TARGET_PORT"
+step "a shop with about $ROWS rows"
+ok "$(/usr/bin/python3 tests/tools/shop.py create --port "$SOURCE_PORT" --rows "$ROWS")"
+step "customers that keep buying, 200 transactions a second"
+/usr/bin/python3 tests/tools/shop.py load --port "$SOURCE_PORT" --rate 200 >"$WORK/load.log" 2>&1 &
+LOAD=$!
+ok
+step "causewayd"
+"$BUILD_DIR/causewayd" --data-dir "$WORK/data" --listen 127.0.0.1:0 --web-dir web >"$WORK/causewayd.log" 2>&1 &
+DAEMON=$!
+for _ in $(seq 200); do
+    [ -s "$WORK/data/listen" ] && break
+    kill -0 "$DAEMON" 2>/dev/null || { echo failed; tail "$WORK/causewayd.log" >&2; exit 1; }
+    sleep 0.05
+done
+URL=http://$(cat "$WORK/data/listen")
+ok "$URL"
+# the credentials go to curl in a file, never in its arguments
+/usr/bin/python3 - "$WORK" <<'PY'
+import json, os, sys
+c = json.load(open(sys.argv[1] + "/data/initial-credentials.json"))
+with os.fdopen(os.open(sys.argv[1] + "/netrc", os.O_CREAT | os.O_WRONLY, 0o600), "w") as f:
+    f.write(f"machine 127.0.0.1 login {c['username']} password {c['password']}\n")
+PY
+echo "  console: $URL/   account admin, password in $WORK/data/initial-credentials.json"
+
+say "Four calls"
+SOURCE=$(api CreateMySqlDataSource "{\"name\":\"old\",\"ip\":\"127.0.0.1\",\"port\":$SOURCE_PORT,\"userName\":\"root\",\"password\":\"\"}" | data)
+TARGET=$(api CreateMySqlDataSource "{\"name\":\"new\",\"ip\":\"127.0.0.1\",\"port\":$TARGET_PORT,\"userName\":\"root\",\"password\":\"\"}" | data)
+PROJECT=$(api CreateProject "{\"name\":\"shop\",\"type\":\"MIGRATION\",\"sourceEndpointId\":\"$SOURCE\",\"sinkEndpointId\":\"$TARGET\",\"enableStructTransfer\":true,\"enableFullTransfer\":true,\"enableIncrTransfer\":true,\"transferMapping\":{\"mode\":\"SPECIFIC\",\"databases\":[{\"name\":\"shop\",\"mappedName\":\"shop\"}]}}" | data)
+api StartProject "{\"id\":\"$PROJECT\"}" >/dev/null
+
+say "The migration, while the shop goes on selling"
+"$BUILD_DIR/causeway" --data-dir "$WORK/data" watch "$PROJECT" --until-monitoring
+
+if ! $ONCE; then
+    say "Both ends are in step. Look at $URL/, or at the target: mariadb -h 127.0.0.1 -P $TARGET_PORT -u root shop"
+    echo "Ctrl-C ends the demo. It goes on showing the lag:"
+    "$BUILD_DIR/causeway" --data-dir "$WORK/data" watch "$PROJECT" || true
+fi
+
+say "The shop closes; both ends are compared row by row"
+kill "$LOAD"
+wait "$LOAD" || true
+LOAD=''
+echo "  the load: $(tail -n 1 "$WORK/load.log")"
+if /usr/bin/python3 tests/tools/shop.py compare --port "$SOURCE_PORT" --target-port "$TARGET_PORT"; then
+    say "Equal."
+else
+    say "The ends differ."
+    exit 1
+fi

@@ -1,0 +1,184 @@
+#!/usr/bin/env bash
+# ./test.sh            installs what it needs, builds, runs every test
+# ./test.sh --quick    what a developer runs before each commit (under 5 minutes)
+# ./test.sh NAME…      only the tests whose name contains NAME
+# ./test.sh --list     names only
+# BUILD_DIR            where to build (default: build/)
+#
+# The last line is "N passed, N failed, N skipped"; the exit status is 1 when something failed.
+set -uo pipefail
+cd "$(dirname "$0")" || exit 1
+
+ROOT=$PWD
+BUILD_DIR=$(realpath -m "${BUILD_DIR:-build}")
+export BUILD_DIR
+LOGS=$BUILD_DIR/test-logs
+FUZZ_SECONDS=${FUZZ_SECONDS:-30}
+JOBS=$(nproc)
+PASSED=0 FAILED=0 SKIPPED=0
+MODE=all
+NAMES=()
+STARTED=$SECONDS
+
+for argument in "$@"; do
+    case $argument in
+        --quick) MODE=quick ;;
+        --list) MODE=list ;;
+        -h | --help) sed -n '2,8s/^# //p' "$0"; exit 0 ;;
+        -*) echo "unknown option $argument" >&2; exit 2 ;;
+        *) NAMES+=("$argument") ;;
+    esac
+done
+
+# wanted NAME: whether this part was asked for.
+wanted() {
+    local name
+    [ ${#NAMES[@]} -eq 0 ] && return 0
+    for name in "${NAMES[@]}"; do [[ $1 == *"$name"* ]] && return 0; done
+    return 1
+}
+
+# part NAME COMMAND…: one test of its own; output goes to a log that is named when it fails.
+part() {
+    local name=$1 log=$LOGS/$1.log from=$SECONDS
+    shift
+    wanted "$name" || return 0
+    if [ $MODE = list ]; then echo "$name"; return 0; fi
+    if "$@" >"$log" 2>&1; then
+        PASSED=$((PASSED + 1))
+        echo "ok   $name $((SECONDS - from))"
+    else
+        FAILED=$((FAILED + 1))
+        echo "FAIL $name $((SECONDS - from))"
+        tail -n 25 "$log" | sed 's/^/    /'
+        echo "    all of it: $log"
+        return 1
+    fi
+}
+
+# counted LOG COMMAND…: a runner whose closing line is "N passed, N failed, N skipped"; its counts are added.
+counted() {
+    local log=$1 line
+    shift
+    "$@" 2>&1 | tee "$log" | grep -v -E '^[0-9]+ passed, '
+    line=$(grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$log" | tail -n 1)
+    if [ -z "$line" ]; then
+        FAILED=$((FAILED + 1))
+        echo "FAIL $(basename "$log" .log): it ended without its closing line: $log"
+        return
+    fi
+    read -r p _ f _ s _ <<<"${line//,/}"
+    PASSED=$((PASSED + p)) FAILED=$((FAILED + f)) SKIPPED=$((SKIPPED + s))
+}
+
+configure_and_build() {   # DIR CMAKE-OPTIONS…
+    local dir=$1
+    shift
+    cmake -S "$ROOT" -B "$dir" -G Ninja "$@" && ninja -C "$dir" -j "$JOBS"
+}
+
+# ctest as a runner with our closing line; names are printed as "<label>.<test>".
+run_ctest() {   # LABEL DIR [CTEST-OPTIONS…]
+    local label=$1 dir=$2 out
+    shift 2
+    out=$(mktemp)
+    (cd "$dir" && ctest -j "$JOBS" --output-on-failure "$@") >"$out" 2>&1
+    awk -v label="$label" '
+        /^ *[0-9]+\/[0-9]+ Test +#/ {
+            name = $4; seconds = $(NF - 1)
+            if (/   Passed /) { p++; print "ok   " label "." name " " seconds }
+            else if (/\*\*\*Skipped|Not Run/) { s++; print "skip " label "." name " (ctest says it was not run)" }
+            else { f++; print "FAIL " label "." name " " seconds }
+        }
+        END { print (p + 0) " passed, " (f + 0) " failed, " (s + 0) " skipped" }' "$out" >"$out.sum"
+    grep -q FAIL "$out.sum" && cat "$out"
+    cat "$out.sum"
+    rm -f "$out" "$out.sum"
+}
+
+unit() {   # LABEL DIR [CTEST-OPTIONS…]
+    local filter=()
+    if [ ${#NAMES[@]} -gt 0 ]; then filter=(-R "$(IFS='|'; echo "${NAMES[*]#*.}")"); fi
+    if [ $MODE = list ]; then
+        (cd "$2" && ctest -N "${filter[@]}") | sed -n "s/^ *Test *#[0-9]*: /$1./p"
+        return
+    fi
+    counted "$LOGS/$1.log" run_ctest "$@" "${filter[@]}"
+}
+
+check_format() {
+    git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror
+}
+
+check_tidy() {
+    # the tree of the plain build; files of the tests are held to the compiler's warnings only
+    # gcc's own warning flags are unknown to clang: it is told not to mind
+    git ls-files 'base/*.c' 'store/*.c' 'flow/*.c' 'api/*.c' 'server/*.c' 'cli/*.c' 'workers/*.c' |
+        xargs -P "$JOBS" -n 4 clang-tidy --quiet -p "$BUILD_DIR" --extra-arg=-Wno-unknown-warning-option
+}
+
+check_layers() {
+    tests/tools/check_layers.sh
+}
+
+fuzz() {   # TARGET
+    local corpus=tests/fuzz/corpus/$1 work
+    work=$(mktemp -d)
+    [ -d "$corpus" ] || corpus=
+    "$BUILD_DIR-fuzz/$1" -max_total_time="$FUZZ_SECONDS" -rss_limit_mb=2048 -timeout=10 -artifact_prefix="$LOGS/$1-" \
+        "$work" ${corpus:+"$corpus"}
+    local status=$?
+    rm -rf "$work"
+    return $status
+}
+
+finish() {
+    [ $MODE = list ] && exit 0
+    echo "total $((SECONDS - STARTED)) s"
+    if [ $FAILED -gt 0 ]; then echo "logs: $LOGS"; fi
+    echo "$PASSED passed, $FAILED failed, $SKIPPED skipped"
+    [ $FAILED -eq 0 ] && [ $PASSED -gt 0 ]
+    exit
+}
+
+mkdir -p "$LOGS"
+[ $MODE = list ] || tests/install.sh test || exit 1
+
+# The plain build has the fault points in: the kill tests need them. A release (README) has not.
+if ! { configure_and_build "$BUILD_DIR" -DCAUSEWAY_FAULTS=ON >"$LOGS/build.log" 2>&1; }; then
+    tail -n 40 "$LOGS/build.log"
+    echo "the build failed: $LOGS/build.log"
+    FAILED=1
+    finish
+fi
+
+part format check_format
+part layers check_layers
+unit unit "$BUILD_DIR"
+
+if [ $MODE != quick ]; then
+    part build-asan configure_and_build "$BUILD_DIR-asan" -DCAUSEWAY_FAULTS=ON -DCAUSEWAY_SANITIZE=address \
+        -DCMAKE_BUILD_TYPE=Debug && [ -d "$BUILD_DIR-asan" ] && unit asan "$BUILD_DIR-asan"
+    part build-tsan configure_and_build "$BUILD_DIR-tsan" -DCAUSEWAY_FAULTS=ON -DCAUSEWAY_SANITIZE=thread \
+        -DCMAKE_BUILD_TYPE=Debug && [ -d "$BUILD_DIR-tsan" ] && unit tsan "$BUILD_DIR-tsan"
+    part tidy check_tidy
+    part build-fuzz env CC=clang cmake -S . -B "$BUILD_DIR-fuzz" -G Ninja -DCAUSEWAY_FUZZ=ON -DCAUSEWAY_TESTS=OFF \
+        -DCMAKE_BUILD_TYPE=RelWithDebInfo
+    if wanted fuzz && [ $MODE != list ]; then ninja -C "$BUILD_DIR-fuzz" -j "$JOBS" >>"$LOGS/build-fuzz.log" 2>&1; fi
+    for source in tests/fuzz/*_fuzz.c; do
+        [ -e "$source" ] && part "fuzz.$(basename "$source" .c)" fuzz "$(basename "$source" .c)"
+    done
+fi
+
+SYSTEM=(/usr/bin/python3 tests/system/harness/runner.py)
+[ $MODE = quick ] && SYSTEM+=(--quick)
+if [ $MODE = list ]; then
+    "${SYSTEM[@]}" --list "${NAMES[@]}"
+else
+    counted "$LOGS/system.log" "${SYSTEM[@]}" "${NAMES[@]}"
+    if [ $MODE = all ] && [ -x "$BUILD_DIR-asan/causewayd" ]; then
+        # the quick system tests once more, daemon and workers under ASan and UBSan
+        BUILD_DIR=$BUILD_DIR-asan counted "$LOGS/system-asan.log" /usr/bin/python3 tests/system/harness/runner.py --quick "${NAMES[@]}"
+    fi
+fi
+finish

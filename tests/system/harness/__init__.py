@@ -1,0 +1,1 @@
+"""What the system tests stand on: servers, the daemon, a write load, an independent comparison, the runner."""

@@ -1,0 +1,317 @@
+#!/usr/bin/python3
+"""Runs the system tests: tests/system/test_*.py, functions test_*(env), one after the other in one process.
+
+    runner.py [--list] [--quick] [--junit FILE] [--scratch DIR] [--tests DIR] [NAME...]
+
+A test gets an Env (below). NAME picks the tests whose "file.function" contains it. One line per test,
+"ok|FAIL|skip name seconds"; the last line is exactly "N passed, N failed, N skipped"; exit status 1 when one failed.
+"""
+
+import argparse
+import faulthandler
+import functools
+import glob
+import importlib.util
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from xml.sax import saxutils
+
+sys.dont_write_bytecode = True      # the checkout stays as it is
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
+sys.path.insert(1, os.path.normpath(os.path.join(HERE, "..", "..", "tools")))
+
+from harness import daemon, load, servers       # noqa: E402 - the path has to be set first
+
+DEFAULT_TIMEOUT = 300
+CLEANUP_TIMEOUT = 90        # to stop what a test left; past it a worker or a server hangs
+HANG_TIMEOUT = 60           # past both: Python itself hangs, say where and give up
+
+
+class Skip(Exception):
+    """Raised by a test that can't run here; the text is the reason."""
+
+
+class TestTimeout(BaseException):
+    """Not an Exception, so that no test swallows it."""
+
+
+# ------------------------------------------------------------------------------------------ decorators
+
+def _mark(**marks):
+    def decorate(function):
+        function.marks = {**getattr(function, "marks", {}), **marks}
+        return function
+    return decorate
+
+
+def tags(*names):
+    """'quick' tests are what --quick runs. The other names ('kill', 'matrix', ...) are for NAME and --list."""
+    return _mark(tags=names)
+
+
+def needs(*kinds):
+    """Kinds of servers without which the test is skipped."""
+    return _mark(needs=kinds)
+
+
+def timeout(seconds):
+    """Another limit than DEFAULT_TIMEOUT."""
+    return _mark(timeout=seconds)
+
+
+# ------------------------------------------------------------------------------------------ environment
+
+class Env:
+    """What a test works with. Whatever it starts here is stopped after the test, passed or not."""
+
+    def __init__(self, name, root, pool):
+        self.name = name
+        self.dir = os.path.join(root, name)
+        self.pool = pool
+        self.daemons = []
+        self._cleanups = []
+        os.makedirs(self.dir)
+
+    def cleanup(self, function, *arguments):
+        """Call it after the test; the last one given is called first."""
+        self._cleanups.append((function, arguments))
+
+    def source(self, kind="mariadb", options=()):
+        """A running, empty server, kept for the next tests."""
+        return self.pool.get(kind, "source", options)
+
+    def target(self, kind="mariadb", options=()):
+        """Another one; it also differs from source() when the kind is the same."""
+        return self.pool.get(kind, "target", options)
+
+    def private_server(self, kind, options=(), name=None):
+        """A server for this test only: for tests that break it for good or need a fresh binlog."""
+        number = len(self._cleanups)
+        server = servers.Server(kind, os.path.join(self.dir, name or f"{kind}-{number}"), options)
+        self.cleanup(server.kill)
+        return server.start()
+
+    def daemon(self, args=(), env=None, start=True):
+        """A causewayd on a data directory of its own."""
+        made = daemon.Daemon(os.path.join(self.dir, f"daemon-{len(self.daemons)}"), args, env)
+        self.daemons.append(made)
+        self.cleanup(made.destroy)
+        return made.start() if start else made
+
+    def load(self, server, db, **options):
+        """A running LoadGenerator."""
+        made = load.LoadGenerator(server, db, directory=os.path.join(self.dir, f"load-{len(self._cleanups)}"),
+                                  **options)
+        self.cleanup(functools.partial(made.stop, check=False))
+        return made.start()
+
+    def close(self):
+        """Run the cleanups; returns the faults that only now show."""
+        faults = []
+        for function, arguments in reversed(self._cleanups):
+            try:
+                function(*arguments)
+            except Exception:
+                faults.append(traceback.format_exc())
+        for made in self.daemons:
+            reports = made.sanitizer_reports()
+            if reports:
+                faults.append(f"sanitizer reports in {made.log_path}:\n" + "\n".join(reports[:10]))
+        return faults
+
+    def logs(self):
+        """Log files worth keeping."""
+        return [path for pattern in ("*.log", "*/*.log", "*/*/*.log") for path in glob.glob(f"{self.dir}/{pattern}")]
+
+
+# ------------------------------------------------------------------------------------------ discovery
+
+class Test:
+    def __init__(self, module, name, function):
+        marks = getattr(function, "marks", {})
+        self.name = f"{module}.{name}"
+        self.function = function
+        self.tags = marks.get("tags", ())
+        self.needs = marks.get("needs", ())
+        self.timeout = marks.get("timeout", DEFAULT_TIMEOUT)
+
+
+def discover(directory):
+    """In the order of files and of the functions in them."""
+    found = []
+    for path in sorted(glob.glob(os.path.join(directory, "test_*.py"))):
+        name = os.path.basename(path)[:-len(".py")]
+        spec = importlib.util.spec_from_file_location(name, path)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+        found += [Test(name, key, value) for key, value in vars(module).items()
+                  if key.startswith("test_") and callable(value) and getattr(value, "__module__", "") == name]
+    return found
+
+
+def select(tests, options):
+    wanted = [test for test in tests
+              if not options.names or any(name in test.name or name in test.tags for name in options.names)]
+    return [test for test in wanted if "quick" in test.tags] if options.quick else wanted
+
+
+# ------------------------------------------------------------------------------------------ running
+
+class Limit:
+    """TestTimeout in the main thread after some seconds: a hang is a failure, with a traceback of where it hung."""
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+
+    def __enter__(self):
+        def expired(*_):
+            raise TestTimeout(f"not done within {self.seconds} s")
+        signal.signal(signal.SIGALRM, expired)
+        signal.alarm(self.seconds)
+
+    def __exit__(self, *_):
+        signal.alarm(0)
+
+
+class Runner:
+    def __init__(self, root, keep):
+        self.root = root
+        self.keep = keep
+        self.pool = servers.ServerPool(os.path.join(root, "servers"))
+        self.results = []               # (status, test name, seconds, detail)
+        self._unavailable = {}
+
+    def run(self, test):
+        started = time.monotonic()
+        status, detail = self._run(test)
+        seconds = time.monotonic() - started
+        self.results.append((status, test.name, seconds, detail))
+        print(f"{status:4} {test.name} {seconds:.1f}" + (f" ({detail})" if status == "skip" else ""), flush=True)
+        if status == "FAIL":
+            print("\n".join("    " + line for line in detail.splitlines()), flush=True)
+
+    def _run(self, test):
+        reason = self._missing(test)
+        if reason:
+            return "skip", reason
+        env = Env(test.name, self.root, self.pool)
+        faulthandler.dump_traceback_later(test.timeout + CLEANUP_TIMEOUT + HANG_TIMEOUT, exit=True)
+        status, detail = self._call(test, env)
+        try:
+            with Limit(CLEANUP_TIMEOUT):
+                faults = env.close()
+        except TestTimeout:
+            faults = ["stopping what the test had started hung:\n" + traceback.format_exc()]
+        faulthandler.cancel_dump_traceback_later()
+        if faults and status != "skip":
+            status, detail = "FAIL", "\n".join(filter(None, [detail, *faults]))
+        if status == "FAIL":
+            detail += f"\nlogs: {self._keep_logs(env)}"
+        if not (self.keep and status == "FAIL"):
+            shutil.rmtree(env.dir, ignore_errors=True)
+        return status, detail
+
+    @staticmethod
+    def _call(test, env):
+        try:
+            with Limit(test.timeout):
+                test.function(env)
+            return "ok", ""
+        except (Skip, servers.ServerUnavailable) as reason:
+            return "skip", str(reason) or "no reason given"
+        except (Exception, TestTimeout):
+            return "FAIL", traceback.format_exc().rstrip()
+
+    def _missing(self, test):
+        """Why the test can't run here. A server that can't be fetched is asked for once in a run."""
+        for kind in test.needs:
+            if kind not in self._unavailable:
+                try:
+                    servers.install(kind)
+                    self._unavailable[kind] = None
+                except servers.ServerUnavailable as reason:
+                    self._unavailable[kind] = str(reason)
+            if self._unavailable[kind]:
+                return self._unavailable[kind]
+        return None
+
+    def _keep_logs(self, env):
+        """The scratch folder goes away at the end, unless it was asked to stay; the logs must not."""
+        if self.keep:
+            return env.dir
+        kept = os.path.join(daemon.build_dir(), "test-logs", env.name)
+        shutil.rmtree(kept, ignore_errors=True)
+        server_logs = [server.error_log for server in self.pool.servers()]
+        for path in env.logs() + server_logs:
+            if os.path.exists(path):
+                place = os.path.join(kept, os.path.relpath(path, self.root))
+                os.makedirs(os.path.dirname(place), exist_ok=True)
+                shutil.copy(path, place)
+        return kept if os.path.isdir(kept) else "none were written"
+
+    def count(self, status):
+        return sum(1 for result in self.results if result[0] == status)
+
+
+def write_junit(path, results):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f'<testsuite name="system" tests="{len(results)}">\n')
+        for status, name, seconds, detail in results:
+            inner = {"ok": "", "skip": f"<skipped message={saxutils.quoteattr(detail)}/>",
+                     "FAIL": f"<failure>{saxutils.escape(detail)}</failure>"}[status]
+            file.write(f'<testcase name={saxutils.quoteattr(name)} time="{seconds:.3f}">{inner}</testcase>\n')
+        file.write("</testsuite>\n")
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--list", action="store_true", help="print names and tags, run nothing")
+    parser.add_argument("--quick", action="store_true", help="only tests tagged quick")
+    parser.add_argument("--junit", metavar="FILE")
+    parser.add_argument("--scratch", metavar="DIR", help="work here, and keep the folders of failed tests")
+    parser.add_argument("--tests", metavar="DIR", default=os.path.dirname(HERE))
+    parser.add_argument("names", nargs="*")
+    return parser.parse_args()
+
+
+def main():
+    options = arguments()
+    tests = select(discover(options.tests), options)
+    if options.list:
+        for test in tests:
+            print(" ".join([test.name, *test.tags]))
+        return 0
+    if options.scratch:
+        os.makedirs(options.scratch, exist_ok=True)
+    root = tempfile.mkdtemp(prefix="causeway-test.", dir=options.scratch)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))      # so that the finally below runs
+    started = time.monotonic()
+    runner = Runner(root, keep=bool(options.scratch))
+    try:
+        for test in tests:
+            runner.run(test)
+    except KeyboardInterrupt:
+        print("interrupted")
+        return 130
+    finally:
+        servers.scratch("stopall", root)
+        if not (runner.keep and runner.count("FAIL")):
+            shutil.rmtree(root, ignore_errors=True)
+    if options.junit:
+        write_junit(options.junit, runner.results)
+    print(f"total {time.monotonic() - started:.1f} s")
+    print(f"{runner.count('ok')} passed, {runner.count('FAIL')} failed, {runner.count('skip')} skipped")
+    return 1 if runner.count("FAIL") else 0
+
+
+if __name__ == "__main__":
+    # Tests import harness.runner for its decorators; without this line there would be two of each class.
+    sys.modules["harness.runner"] = sys.modules["__main__"]
+    sys.exit(main())

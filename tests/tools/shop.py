@@ -1,0 +1,213 @@
+#!/usr/bin/python3
+"""The sample shop of demo.sh: its schema, its rows, customers that keep buying, and the comparison at the end.
+
+    shop.py create  --port N --rows R          make database `shop` with about R rows in all
+    shop.py load    --port N --rate T          buy until SIGTERM, T transactions a second; prints what it did
+    shop.py compare --port N --target-port M   both ends row by row; exit status 0 when equal
+"""
+
+import argparse
+import os
+import random
+import signal
+import sys
+import threading
+import time
+
+import pymysql
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
+from harness import compare as row_compare      # noqa: E402 - the path has to be set first
+
+DB = "shop"
+SCHEMA = [
+    f"CREATE DATABASE {DB} CHARACTER SET utf8mb4",
+    "CREATE TABLE customer (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, email VARCHAR(120) NOT NULL, name VARCHAR(80) NOT NULL,"
+    " born DATE, balance DECIMAL(12,2) NOT NULL DEFAULT 0, seen TIMESTAMP(3) NULL, UNIQUE KEY email (email))",
+    "CREATE TABLE product (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, sku VARCHAR(32) NOT NULL, title VARCHAR(120) NOT NULL,"
+    " price DECIMAL(10,2) NOT NULL, stock INT NOT NULL, tags SET('new','sale','eco') NOT NULL DEFAULT '', photo BLOB,"
+    " UNIQUE KEY sku (sku), KEY price (price))",
+    "CREATE TABLE orders (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, customer_id INT NOT NULL,"
+    " state ENUM('cart','paid','sent','back') NOT NULL DEFAULT 'cart', placed DATETIME(6) NOT NULL, note TEXT,"
+    " KEY customer (customer_id), KEY placed (placed),"
+    " CONSTRAINT order_customer FOREIGN KEY (customer_id) REFERENCES customer (id))",
+    "CREATE TABLE order_item (order_id BIGINT NOT NULL, line INT NOT NULL, product_id INT NOT NULL, amount INT NOT NULL,"
+    " price DECIMAL(10,2) NOT NULL, PRIMARY KEY (order_id, line), KEY product (product_id),"
+    " CONSTRAINT item_order FOREIGN KEY (order_id) REFERENCES orders (id),"
+    " CONSTRAINT item_product FOREIGN KEY (product_id) REFERENCES product (id))",
+    "CREATE TABLE page_view (at DATETIME(3) NOT NULL, customer_id INT, page VARCHAR(60) NOT NULL)",
+    "CREATE VIEW open_orders AS SELECT o.id, c.name, o.placed FROM orders o JOIN customer c ON c.id = o.customer_id"
+    " WHERE o.state = 'paid'",
+]
+
+
+def connect(options, port=None, db=DB):
+    return pymysql.connect(host="127.0.0.1", port=port or options.port, user=options.user, password=options.password.encode(),
+                           database=db, charset="utf8mb4", autocommit=True)
+
+
+# ------------------------------------------------------------------------------------------ rows
+
+def create(options):
+    """Sequence tables make the rows at the server: fast enough to watch, not to wait for."""
+    connection = connect(options, db=None)
+    cursor = connection.cursor()
+    cursor.execute(SCHEMA[0])
+    connection.select_db(DB)
+    for statement in SCHEMA[1:]:
+        cursor.execute(statement)
+    unit = max(options.rows // 20, 50)
+    products, customers, orders = max(unit // 10, 20), unit * 2, unit * 5
+    cursor.execute(f"INSERT INTO product (sku, title, price, stock, tags, photo) SELECT CONCAT('SKU-', seq), CONCAT('Thing №', seq),"
+                   f" 1 + seq % 900 + (seq % 100) / 100, 1000000, seq % 8, RANDOM_BYTES(200) FROM seq_1_to_{products}")
+    cursor.execute(f"INSERT INTO customer (email, name, born, balance, seen) SELECT CONCAT('user', seq, '@example.com'),"
+                   f" CONCAT('Ana Ünal ', seq), '1950-01-01' + INTERVAL seq % 20000 DAY, seq % 500, NOW(3) FROM seq_1_to_{customers}")
+    for first in range(1, orders + 1, 50000):
+        last = min(first + 49999, orders)
+        cursor.execute(f"INSERT INTO orders (id, customer_id, state, placed, note) SELECT seq, 1 + seq % {customers}, 1 + seq % 4,"
+                       f" NOW(6) - INTERVAL seq SECOND, IF(seq % 5, NULL, CONCAT('please ring twice 🙂 ', seq)) FROM seq_{first}_to_{last}")
+        for line in (1, 2):
+            cursor.execute(f"INSERT INTO order_item SELECT seq, {line}, 1 + (seq * {line}) % {products}, 1 + seq % 5, 9.99"
+                           f" FROM seq_{first}_to_{last}")
+    cursor.execute(f"INSERT INTO page_view SELECT NOW(3) - INTERVAL seq SECOND, seq % 7, CONCAT('/p/', seq % 20) FROM seq_1_to_{min(unit, 2000)}")
+    total = 0
+    for table in ("customer", "product", "orders", "order_item", "page_view"):
+        cursor.execute(f"SELECT COUNT(*) FROM {table}")
+        total += cursor.fetchone()[0]
+    print(f"{total} rows in 5 tables")
+
+
+# ------------------------------------------------------------------------------------------ load
+
+class Shopper(threading.Thread):
+    """One connection that buys, pays, sends back and browses at a given pace."""
+
+    def __init__(self, options, number, pace, stopping):
+        super().__init__(daemon=True)
+        self.options, self.pace, self.stopping = options, pace, stopping
+        self.random = random.Random(number)
+        self.number = number
+        self.done = 0
+
+    def run(self):
+        connection = connect(self.options)
+        self.cursor = connection.cursor()
+        self.cursor.execute("SELECT MAX(id) FROM customer")
+        self.customers = self.cursor.fetchone()[0]
+        self.cursor.execute("SELECT MAX(id) FROM product")
+        self.products = self.cursor.fetchone()[0]
+        due = time.monotonic()
+        while not self.stopping.is_set():
+            try:
+                connection.begin()
+                self.random.choice([self.buy, self.buy, self.pay, self.send_back, self.browse, self.sign_up])()
+                connection.commit()
+                self.done += 1
+            except pymysql.err.OperationalError as error:
+                connection.rollback()
+                if error.args[0] not in (1205, 1213):
+                    raise
+            due = max(due + self.pace, time.monotonic() - 1)
+            self.stopping.wait(max(0, due - time.monotonic()))
+
+    def customer(self):
+        return self.random.randint(1, self.customers)
+
+    def buy(self):
+        self.cursor.execute("INSERT INTO orders (customer_id, placed) VALUES (%s, NOW(6))", [self.customer()])
+        order = self.cursor.lastrowid
+        for line, product in enumerate(sorted(self.random.sample(range(1, self.products + 1), 3)), 1):
+            self.cursor.execute("INSERT INTO order_item VALUES (%s, %s, %s, %s, 12.50)", [order, line, product, line])
+            self.cursor.execute("UPDATE product SET stock = stock - %s WHERE id = %s", [line, product])
+
+    def pay(self):
+        customer = self.customer()
+        self.cursor.execute("UPDATE orders SET state = 'paid' WHERE customer_id = %s AND state = 'cart'", [customer])
+        self.cursor.execute("UPDATE customer SET balance = balance - 10.01, seen = NOW(3) WHERE id = %s", [customer])
+
+    def send_back(self):
+        self.cursor.execute("SELECT MAX(id) FROM orders")
+        order = self.random.randint(1, self.cursor.fetchone()[0])
+        self.cursor.execute("DELETE FROM order_item WHERE order_id = %s", [order])
+        self.cursor.execute("DELETE FROM orders WHERE id = %s", [order])
+
+    def browse(self):
+        self.cursor.execute("INSERT INTO page_view VALUES (NOW(3), %s, '/p/1'), (NOW(3), NULL, '/cart')", [self.customer()])
+
+    def sign_up(self):
+        token = f"new-{self.number}-{self.done}-{self.random.getrandbits(40):x}"
+        self.cursor.execute("INSERT INTO customer (email, name) VALUES (%s, 'New Customer')", [f"{token}@example.com"])
+
+
+def load(options):
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    count = 4
+    shoppers = [Shopper(options, number, count / options.rate, stopping) for number in range(count)]
+    for shopper in shoppers:
+        shopper.start()
+    while not stopping.wait(1):
+        if not all(shopper.is_alive() for shopper in shoppers):
+            sys.exit("a shopper ended with an error")
+    for shopper in shoppers:
+        shopper.join(20)
+    print(f"{sum(shopper.done for shopper in shoppers)} transactions committed")
+
+
+# ------------------------------------------------------------------------------------------ comparison
+
+class End:
+    """What harness.compare needs to know of a server."""
+
+    def __init__(self, options, port):
+        self.options, self.port, self.kind = options, port, "server"
+
+    def __repr__(self):
+        return f"127.0.0.1:{self.port}"
+
+    def connect(self, db=None, **more):
+        return pymysql.connect(host="127.0.0.1", port=self.port, user=self.options.user, password=self.options.password.encode(),
+                               database=db, charset="utf8mb4", autocommit=True, **more)
+
+    def tables(self, db):
+        with self.connect().cursor() as cursor:
+            cursor.execute("SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s AND TABLE_TYPE = 'BASE TABLE'", [db])
+            return sorted(row[0] for row in cursor.fetchall())
+
+    def sql(self, statement, args=None, db=None):
+        with self.connect(db).cursor() as cursor:
+            cursor.execute(statement, args)
+            return list(cursor.fetchall())
+
+
+def compare(options):
+    """Until equal or --timeout: what is under way when the load has stopped may still have to arrive."""
+    ends = End(options, options.port), End(options, options.target_port)
+    end = time.monotonic() + options.timeout
+    result = row_compare.compare_databases(*ends, DB)
+    while not result.equal and time.monotonic() < end:
+        time.sleep(0.5)
+        result = row_compare.compare_databases(*ends, DB)
+    print(str(result).splitlines()[0])
+    if not result.equal:
+        print("\n".join(result.differences[:20]))
+    sys.exit(0 if result.equal and result.tables == 5 else 1)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", choices=("create", "load", "compare"))
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--target-port", type=int)
+    parser.add_argument("--user", default="root")
+    parser.add_argument("--password", default="")
+    parser.add_argument("--rows", type=int, default=300000)
+    parser.add_argument("--rate", type=float, default=300)
+    parser.add_argument("--timeout", type=float, default=30)
+    options = parser.parse_args()
+    {"create": create, "load": load, "compare": compare}[options.command](options)
+
+
+if __name__ == "__main__":
+    main()
