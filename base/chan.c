@@ -74,7 +74,8 @@ static int send_all(int fd, const char *data, size_t len, struct err *err)
 
 int chan_send(struct chan *c, struct json_object *o, struct err *err)
 {
-    _cleanup_(strbuf_done) struct strbuf line = STRBUF(CHAN_LINE_MAX);
+    _cleanup_(strbuf_done)
+    struct strbuf line = STRBUF(CHAN_LINE_MAX);
     int r;
 
     strbuf_adds(&line, json_text(o));

@@ -16,10 +16,9 @@ struct err_row {
     const char *advice;
 };
 
-static const struct err_row rows[ERR_MAX_] = {
-    [ERR_NONE] = { "ERR_NONE", "", "", false, "" },
+static const struct err_row rows[ERR_MAX_] = { [ERR_NONE] = { "ERR_NONE", "", "", false, "" },
 #define ERR_ROW_(sym, wire, level, retry, advice) [sym] = { #sym, wire, level, retry, advice },
-    ERR_TABLE(ERR_ROW_)
+                                               ERR_TABLE(ERR_ROW_)
 #undef ERR_ROW_
 };
 

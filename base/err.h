@@ -80,18 +80,18 @@ enum err_code {
 
 struct err {
     enum err_code code;
-    int sys_errno;         /* errno of the operating system, or 0 */
-    unsigned db_errno;     /* error number of the database server, or 0 */
-    const char *file;      /* where it was raised: for the log, never for a client */
+    int sys_errno;     /* errno of the operating system, or 0 */
+    unsigned db_errno; /* error number of the database server, or 0 */
+    const char *file;  /* where it was raised: for the log, never for a client */
     int line;
-    char message[1024];    /* what happened: one line, lower case, no secret */
-    char advice[768];      /* what to do about it; empty: the table's */
+    char message[1024]; /* what happened: one line, lower case, no secret */
+    char advice[768];   /* what to do about it; empty: the table's */
 };
 
 /* err_set(): raises an error. Always returns -1, so that `return err_set(...)` reads well. */
 #define err_set(err, code, ...) err_set_at((err), (code), __FILE__, __LINE__, __VA_ARGS__)
-int err_set_at(struct err *err, enum err_code code, const char *file, int line, const char *fmt, ...)
-    __attribute__((format(printf, 5, 6)));
+int err_set_at(struct err *err, enum err_code code, const char *file, int line, const char *fmt,
+               ...) __attribute__((format(printf, 5, 6)));
 
 /* err_set_sys(): as err_set, with errno's text appended. Reads errno. */
 #define err_set_sys(err, code, ...) err_set_sys_at((err), (code), __FILE__, __LINE__, __VA_ARGS__)
@@ -106,11 +106,11 @@ int err_wrap(struct err *err, const char *fmt, ...) __attribute__((format(printf
 
 void err_reset(struct err *err);
 
-const char *err_wire(enum err_code code);       /* "PARAM_ERROR", … */
-const char *err_level(enum err_code code);      /* "ERROR", "FATAL" */
-bool err_retryable(const struct err *err);      /* worth trying again without a person's help */
-const char *err_advice(const struct err *err);  /* its own advice, or the table's */
+const char *err_wire(enum err_code code);      /* "PARAM_ERROR", … */
+const char *err_level(enum err_code code);     /* "ERROR", "FATAL" */
+bool err_retryable(const struct err *err);     /* worth trying again without a person's help */
+const char *err_advice(const struct err *err); /* its own advice, or the table's */
 enum err_code err_from_wire(const char *wire, const char *symbol); /* symbol first; else wire */
-const char *err_symbol(enum err_code code);     /* "ERR_PARAM" */
+const char *err_symbol(enum err_code code);                        /* "ERR_PARAM" */
 
 #endif

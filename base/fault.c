@@ -22,7 +22,8 @@ void fault_setup(const char *dir)
 void fault_point(const char *name)
 {
     char path[PATH_MAX], left[24];
-    _cleanup_(freep) char *text = NULL;
+    _cleanup_(freep)
+    char *text = NULL;
     struct err err = { 0 };
     size_t len = 0;
     uint64_t n = 0;

@@ -16,8 +16,10 @@
 
 int fs_read_all(const char *path, size_t max, char **ret, size_t *ret_len, struct err *err)
 {
-    _cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    _cleanup_(strbuf_done) struct strbuf b = STRBUF(max);
+    _cleanup_(closep)
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    _cleanup_(strbuf_done)
+    struct strbuf b = STRBUF(max);
     size_t len;
 
     if (fd < 0)
@@ -44,7 +46,8 @@ static int sync_parent(const char *path, struct err *err)
 {
     char dir[PATH_MAX];
     char *slash;
-    _cleanup_(closep) int fd = -1;
+    _cleanup_(closep)
+    int fd = -1;
 
     (void)snprintf(dir, sizeof(dir), "%s", path);
     slash = strrchr(dir, '/');
@@ -62,7 +65,8 @@ int fs_write_atomic(const char *path, const void *data, size_t len, mode_t mode,
 {
     char tmp[PATH_MAX];
     const char *from = data;
-    _cleanup_(closep) int fd = -1;
+    _cleanup_(closep)
+    int fd = -1;
 
     (void)snprintf(tmp, sizeof(tmp), "%s.tmp%d", path, (int)getpid());
     fd = open(tmp, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, mode);

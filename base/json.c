@@ -120,7 +120,8 @@ static void tokener_freep(struct json_tokener **t)
 
 int json_parse(const char *text, size_t len, int depth, struct json_object **ret, struct err *err)
 {
-    _cleanup_(tokener_freep) struct json_tokener *t = json_tokener_new_ex(depth);
+    _cleanup_(tokener_freep)
+    struct json_tokener *t = json_tokener_new_ex(depth);
     struct json_object *o;
     enum json_tokener_error fault;
 
@@ -156,8 +157,8 @@ int json_parse(const char *text, size_t len, int depth, struct json_object **ret
 
 const char *json_text(struct json_object *o)
 {
-    return json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
-                                                 JSON_C_TO_STRING_NOSLASHESCAPE);
+    return json_object_to_json_string_ext(o,
+                                          JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
 }
 
 struct json_object *json_clone(struct json_object *o)

@@ -21,12 +21,14 @@ static inline void json_putp(struct json_object **o)
         (void)json_object_put(*o);
 }
 
-/* A member that is missing, of another type or null gives the default (NULL objects are allowed). */
+/* A member that is missing, of another type or null gives the default (NULL objects are allowed).
+ */
 const char *json_get_str(struct json_object *o, const char *key, const char *fallback);
 int64_t json_get_i64(struct json_object *o, const char *key, int64_t fallback);
 double json_get_double(struct json_object *o, const char *key, double fallback);
 bool json_get_bool(struct json_object *o, const char *key, bool fallback);
-struct json_object *json_get(struct json_object *o, const char *key); /* any type; NULL: none or null */
+struct json_object *json_get(struct json_object *o,
+                             const char *key); /* any type; NULL: none or null */
 /* json_get_array(): NULL when not an array; json_len() and json_at() accept NULL. */
 struct json_object *json_get_array(struct json_object *o, const char *key);
 size_t json_len(struct json_object *array);

@@ -18,7 +18,8 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 enum log_format { LOG_LOGFMT, LOG_JSON };
 
 void log_setup(enum log_level level, enum log_format format);
-/* log_context(): fields put on every line of this process, e.g. "project=np_1 step=FULL_TRANSFER". */
+/* log_context(): fields put on every line of this process, e.g. "project=np_1 step=FULL_TRANSFER".
+ */
 void log_context(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_line(enum log_level level, const char *mod, const char *event, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));

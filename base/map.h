@@ -13,8 +13,8 @@ struct map *map_new(void); /* NULL when memory is gone */
 void map_free(struct map *m);
 DEFINE_CLEANUP(struct map, map_free)
 
-void *map_get(const struct map *m, const char *key);          /* NULL: not there */
-int map_set(struct map *m, const char *key, void *value);     /* replaces; -1: out of memory */
+void *map_get(const struct map *m, const char *key);      /* NULL: not there */
+int map_set(struct map *m, const char *key, void *value); /* replaces; -1: out of memory */
 size_t map_count(const struct map *m);
 /* map_next(): iterates in no order: start with *pos = 0; false at the end. No set meanwhile. */
 bool map_next(const struct map *m, size_t *pos, const char **ret_key, void **ret_value);

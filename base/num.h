@@ -61,7 +61,8 @@ static inline uint64_t cursor_be(struct cursor *c, size_t n)
         v = v << 8 | at[i];
     return v;
 }
-/* cursor_lenenc(): MySQL's length-encoded integer (MySQL internals, "Protocol::LengthEncodedInteger"). */
+/* cursor_lenenc(): MySQL's length-encoded integer (MySQL internals,
+ * "Protocol::LengthEncodedInteger"). */
 uint64_t cursor_lenenc(struct cursor *c);
 
 #endif

@@ -148,7 +148,8 @@ static int key_read(int fd, const char *path, unsigned char key[static KEY_BYTES
 
 static int key_create(const char *path, unsigned char key[static KEY_BYTES], struct err *err)
 {
-    _cleanup_(closep) int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+    _cleanup_(closep)
+    int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
 
     if (fd < 0)
         return err_set_sys(err, ERR_KEYFILE, "create key file %s", path);
@@ -160,8 +161,10 @@ static int key_create(const char *path, unsigned char key[static KEY_BYTES], str
 
 int box_open(const char *path, bool create, struct box **ret, struct err *err)
 {
-    _cleanup_(box_closep) struct box *b = calloc(1, sizeof(*b));
-    _cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    _cleanup_(box_closep)
+    struct box *b = calloc(1, sizeof(*b));
+    _cleanup_(closep)
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     if (b == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
@@ -190,8 +193,10 @@ int box_seal(const struct box *b, const char *about, const struct secret *s, cha
              struct err *err)
 {
     size_t len = NONCE_BYTES + s->len + TAG_BYTES;
-    _cleanup_(freep) unsigned char *out = malloc(len);
-    _cleanup_(strbuf_done) struct strbuf text = STRBUF(SECRET_MAX_BYTES * 2UL);
+    _cleanup_(freep)
+    unsigned char *out = malloc(len);
+    _cleanup_(strbuf_done)
+    struct strbuf text = STRBUF(SECRET_MAX_BYTES * 2UL);
     unsigned long long sealed = 0;
 
     if (out == NULL)
@@ -207,7 +212,8 @@ int box_seal(const struct box *b, const char *about, const struct secret *s, cha
 int box_unseal(const struct box *b, const char *about, const char *sealed, struct secret **ret,
                struct err *err)
 {
-    _cleanup_(secret_freep) struct secret *raw = NULL, *open = NULL;
+    _cleanup_(secret_freep)
+    struct secret *raw = NULL, *open = NULL;
     const unsigned char *bytes;
     unsigned long long len = 0;
 
@@ -217,10 +223,9 @@ int box_unseal(const struct box *b, const char *about, const char *sealed, struc
     if (open == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
     bytes = (const unsigned char *)raw->data;
-    if (crypto_aead_xchacha20poly1305_ietf_decrypt((unsigned char *)open->data, &len, NULL,
-                                                   bytes + NONCE_BYTES, raw->len - NONCE_BYTES,
-                                                   (const unsigned char *)about, strlen(about),
-                                                   bytes, b->key) != 0)
+    if (crypto_aead_xchacha20poly1305_ietf_decrypt(
+            (unsigned char *)open->data, &len, NULL, bytes + NONCE_BYTES, raw->len - NONCE_BYTES,
+            (const unsigned char *)about, strlen(about), bytes, b->key) != 0)
         return err_set(err, ERR_KEYFILE, "the stored secret of %s was sealed with another key",
                        about);
     open->len = (size_t)len;

@@ -43,7 +43,8 @@ struct box;
 int box_open(const char *path, bool create, struct box **ret, struct err *err);
 void box_close(struct box *b);
 DEFINE_CLEANUP(struct box, box_close)
-/* box_seal(): Base64 of nonce and ciphertext. `about` (say "source:e_1") is authenticated, not kept. */
+/* box_seal(): Base64 of nonce and ciphertext. `about` (say "source:e_1") is authenticated, not
+ * kept. */
 int box_seal(const struct box *b, const char *about, const struct secret *s, char **ret,
              struct err *err);
 /* box_unseal(): Errors: ERR_KEYFILE when the key, the text or `about` is not what sealed it. */

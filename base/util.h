@@ -29,7 +29,7 @@
 
 /* Defines fn##p(), the cleanup function of a `type *` variable. */
 #define DEFINE_CLEANUP(type, fn)                                                                   \
-    static inline void fn##p(type **p)                                                             \
+    static inline void fn##p(type **p) /* NOLINT(bugprone-macro-parentheses): a type */            \
     {                                                                                              \
         fn(*p);                                                                                    \
     }
