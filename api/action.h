@@ -1,0 +1,81 @@
+/* Inside the api folder: the table's row, and what a handler gets. */
+#ifndef API_ACTION_H
+#define API_ACTION_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "api/api.h"
+#include "api/fields.h"
+
+struct call {
+    struct api *api;
+    const struct api_options *on; /* store, flow, box */
+    const struct account *who;
+    struct json_object *raw;  /* the body as sent, or NULL; only where `in` can't say it */
+    struct json_object *in;   /* valid: what the action's fields made of the body */
+    struct faults faults;     /* a handler may add its own */
+    struct json_object *data; /* the answer's data; NULL: null */
+    struct page page;         /* number 0: the answer is not paged */
+    int64_t total;
+};
+
+typedef int (*action_fn)(struct call *c, struct err *err);
+
+struct action {
+    const char *name;
+    const char *alias; /* another spelling, or NULL */
+    enum role least;
+    bool writes;                 /* logged with who did it */
+    const struct field *request; /* NULL for what is not built yet */
+    action_fn handler;           /* NULL: known, answers ERR_NOT_SUPPORTED */
+};
+
+extern const struct action actions[];
+extern const size_t actions_count;
+
+/* Lock of read-change-write of a project's configuration: one daemon a store, so this is enough. */
+pthread_mutex_t *api_config_lock(struct api *api);
+
+int source_create_mysql(struct call *c, struct err *err);
+int source_create_oceanbase(struct call *c, struct err *err);
+int source_list(struct call *c, struct err *err);
+int source_delete(struct call *c, struct err *err);
+
+int project_create(struct call *c, struct err *err);
+int project_start(struct call *c, struct err *err);
+int project_stop(struct call *c, struct err *err);
+int project_resume(struct call *c, struct err *err);
+int project_release(struct call *c, struct err *err);
+int project_delete(struct call *c, struct err *err);
+int project_update_config(struct call *c, struct err *err);
+int project_list(struct call *c, struct err *err);
+int project_describe(struct call *c, struct err *err);
+int project_steps(struct call *c, struct err *err);
+int project_progress(struct call *c, struct err *err);
+
+int precheck_submit(struct call *c, struct err *err);
+int precheck_result(struct call *c, struct err *err);
+
+extern const struct field create_mysql_fields[], create_oceanbase_fields[], list_source_fields[];
+extern const struct field list_project_fields[], submit_precheck_fields[], precheck_result_fields[];
+extern const struct field project_id_fields[], source_id_fields[];
+
+/* call_page(): reads pageNumber, pageSize, sortField and order of `c->in` into `c->page`. */
+void call_page(struct call *c);
+/* call_endpoints(): both ends that a project's body names exist and are not deleted. */
+int call_endpoints(struct call *c, struct json_object *body, struct err *err);
+/* call_words(): a NULL-terminated array over a list of text (borrowed; free the array); NULL: none.
+ */
+const char **call_words(struct json_object *list);
+
+/* Rows every list action has, for use inside its table. */
+/* clang-format off */
+#define PAGE_FIELDS \
+    { .name = "pageNumber", .type = FT_INT, .min = 1, .max = 1000000, .fallback = "1" }, \
+    { .name = "pageSize", .type = FT_INT, .min = 1, .max = 150, .fallback = "10" }, \
+    { .name = "sortField", .type = FT_STRING, .fallback = "\"gmtCreate\"", .values = (const char *const[]){ "gmtCreate", "gmtModified", NULL } }, \
+    { .name = "order", .type = FT_STRING, .fallback = "\"descend\"", .values = (const char *const[]){ "descend", "asc", "desc=descend", "ascend=asc", "1=descend", "0=asc", NULL } }
+/* clang-format on */
+
+#endif

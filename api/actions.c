@@ -1,0 +1,84 @@
+#include "api/action.h"
+
+#include "api/project_body.h"
+
+#include "base/banned.h"
+
+#define NOT_BUILT NULL, NULL
+
+/* clang-format off */
+const struct action actions[] = {
+    /* name                       alias                      least role     writes request                  handler */
+    { "CreateMySqlDataSource",    NULL,                      ROLE_OPERATOR, true,  create_mysql_fields,     source_create_mysql },
+    { "CreateOceanBaseDataSource", NULL,                     ROLE_OPERATOR, true,  create_oceanbase_fields, source_create_oceanbase },
+    { "ListDataSource",           "ListDataSources",         ROLE_VIEWER,   false, list_source_fields,      source_list },
+    { "DeleteDataSource",         NULL,                      ROLE_OPERATOR, true,  source_id_fields,        source_delete },
+    { "CreateProject",            NULL,                      ROLE_OPERATOR, true,  create_project_fields,   project_create },
+    { "SubmitPreCheck",           NULL,                      ROLE_OPERATOR, true,  submit_precheck_fields,  precheck_submit },
+    { "GetPreCheckResult",        NULL,                      ROLE_VIEWER,   false, precheck_result_fields,  precheck_result },
+    { "StartProject",             NULL,                      ROLE_OPERATOR, true,  project_id_fields,       project_start },
+    { "StopProject",              NULL,                      ROLE_OPERATOR, true,  project_id_fields,       project_stop },
+    { "ResumeProject",            NULL,                      ROLE_OPERATOR, true,  project_id_fields,       project_resume },
+    { "ReleaseProject",           NULL,                      ROLE_OPERATOR, true,  project_id_fields,       project_release },
+    { "DeleteProject",            NULL,                      ROLE_OPERATOR, true,  project_id_fields,       project_delete },
+    { "UpdateProjectConfig",      NULL,                      ROLE_OPERATOR, true,  update_project_fields,   project_update_config },
+    { "ListProjects",             NULL,                      ROLE_VIEWER,   false, list_project_fields,     project_list },
+    { "DescribeProject",          NULL,                      ROLE_VIEWER,   false, project_id_fields,       project_describe },
+    { "DescribeProjectSteps",     NULL,                      ROLE_VIEWER,   false, project_id_fields,       project_steps },
+    { "DescribeProjectProgress",  NULL,                      ROLE_VIEWER,   false, project_id_fields,       project_progress },
+
+    /* documented by OMS (oms-api.md 1.9), not built yet */
+    { "DescribeProjectStepMetric",   NULL,                   ROLE_VIEWER,   false, NOT_BUILT },
+    { "DescribeProjectComponents",   NULL,                   ROLE_VIEWER,   false, NOT_BUILT },
+    { "ListProjectFullVerifyResult", NULL,                   ROLE_VIEWER,   false, NOT_BUILT },
+    { "StartProjectsByLabel",        NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
+    { "StopProjectsByLabel",         NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
+    { "CreateOmsMysqlDataSource",    NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
+    { "CreateMySQLMasterSlaveDataSource", NULL,              ROLE_OPERATOR, true,  NOT_BUILT },
+    { "CreateOceanBaseODPDataSource", NULL,                  ROLE_OPERATOR, true,  NOT_BUILT },
+    { "CreatePolarDBDataSource",     "CreatePilarDBDataSource", ROLE_OPERATOR, true, NOT_BUILT },
+    { "CreateRdsPostgreSQLDataSource", NULL,                 ROLE_OPERATOR, true,  NOT_BUILT },
+    { "CreateLabel",                 NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
+    { "ListAllLabels",               NULL,                   ROLE_VIEWER,   false, NOT_BUILT },
+    { "CreateProjectModifyRecords",  NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
+    { "ListProjectModifyRecords",    NULL,                   ROLE_VIEWER,   false, NOT_BUILT },
+    { "StopProjectModifyRecords",    NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
+    { "RetryProjectModifyRecords",   NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
+    { "CancelProjectModifyRecord",   "CancelProjectModifyRecords", ROLE_OPERATOR, true, NOT_BUILT },
+    { "CheckHasConvertedObjects",    NULL,                   ROLE_VIEWER,   false, NOT_BUILT },
+    { "DownloadConvertedObjectsAsync", NULL,                 ROLE_VIEWER,   false, NOT_BUILT },
+    { "GetDownloadConvertedObjectsResult", NULL,             ROLE_VIEWER,   false, NOT_BUILT },
+    { "ListConflictData",            NULL,                   ROLE_VIEWER,   false, NOT_BUILT },
+    { "DownloadConflictData",        NULL,                   ROLE_VIEWER,   false, NOT_BUILT },
+    { "ResetIncrStartTimestamp",     NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
+    { "DescribeRegions",             NULL,                   ROLE_VIEWER,   false, NOT_BUILT },
+    { "ListFullVerifyInconsistenciesResult", NULL,           ROLE_VIEWER,   false, NOT_BUILT },
+    { "ListFullVerifyCorrectionsResult", NULL,               ROLE_VIEWER,   false, NOT_BUILT },
+    { "UpdateStore",                 NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
+    { "UpdateFullImport",            NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
+    { "UpdateIncrSync",              NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
+    { "UpdateFullVerification",      NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
+    { "ListWorkerInstances",         NULL,                   ROLE_VIEWER,   false, NOT_BUILT },
+    { "ReleaseWorkerInstance",       NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
+    { "GetUploadOssUrl",             NULL,                   ROLE_OPERATOR, false, NOT_BUILT },
+
+    /* our additions (interface.md), not built yet */
+    { "ConfigureReverseProject",     NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
+    { "RunPreCheck",                 NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
+    { "SkipPreCheckItem",            NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
+    { "ListConflictRecords",         NULL,                   ROLE_VIEWER,   false, NOT_BUILT },
+    { "StartFullVerify",             NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
+    { "ApplyFullVerifyCorrections",  NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
+    { "AdvanceProject",              NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
+    { "AbortSwitchover",             NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
+    { "CreateAccessKey",             NULL,                   ROLE_ADMIN,    true,  NOT_BUILT },
+    { "ListAccessKeys",              NULL,                   ROLE_ADMIN,    false, NOT_BUILT },
+    { "DeleteAccessKey",             NULL,                   ROLE_ADMIN,    true,  NOT_BUILT },
+    { "CreateUser",                  NULL,                   ROLE_ADMIN,    true,  NOT_BUILT },
+    { "ListUsers",                   NULL,                   ROLE_ADMIN,    false, NOT_BUILT },
+    { "DeleteUser",                  NULL,                   ROLE_ADMIN,    true,  NOT_BUILT },
+    { "ListAuditEvents",             NULL,                   ROLE_ADMIN,    false, NOT_BUILT },
+};
+/* clang-format on */
+
+const size_t actions_count = ARRAY_SIZE(actions);

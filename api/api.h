@@ -1,0 +1,54 @@
+/*
+ * The actions of POST /api/v2 over one table (actions.c). The transport gives an action's name, an
+ * authenticated account and the body; what comes back is the whole answer. Thread-safe. Nothing
+ * here opens a connection to a user's database: every call ends at once.
+ */
+#ifndef API_API_H
+#define API_API_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "base/id.h"
+#include "base/secret.h"
+#include "base/strbuf.h"
+#include "flow/flow.h"
+#include "store/account.h"
+#include "store/store.h"
+
+struct api;
+
+struct api_options { /* all borrowed */
+    struct store *store;
+    struct flow *flow;
+    const struct box *box;
+};
+
+struct account {
+    char name[128];
+    enum role role;
+};
+
+struct api_answer {
+    int status; /* of HTTP */
+    char *text; /* JSON; free() it */
+    size_t len;
+};
+
+int api_new(const struct api_options *o, struct api **ret, struct err *err);
+void api_free(struct api *api);
+DEFINE_CLEANUP(struct api, api_free)
+
+/* api_call(): always gives an answer; text is NULL only when memory is gone. */
+void api_call(struct api *api, const char *action, const struct account *who, const char *body,
+              size_t len, struct api_answer *ret);
+/* api_refuse(): the envelope of an error outside of any action (no credentials, too large, …). */
+void api_refuse(const struct err *err, struct api_answer *ret);
+
+/* api_metrics(): counters of all actions in the Prometheus text format. */
+void api_metrics(struct api *api, struct strbuf *to);
+/* api_list_actions(): one line an action: name, least role, "supported" or "not-supported". */
+void api_list_actions(FILE *to);
+
+#endif

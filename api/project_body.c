@@ -1,0 +1,242 @@
+#include "api/project_body.h"
+
+#include <string.h>
+
+#include "api/mapping.h"
+#include "api/names.h"
+#include "base/clock.h"
+#include "base/json.h"
+
+#include "base/banned.h"
+
+/* clang-format off */
+static const char *const project_types[] = { "MIGRATION", "SYNC", NULL };
+static const char *const project_types_later[] = { "VERIFY", NULL };
+static const char *const importances[] = { "LOW", "MEDIUM", "HIGH", "IGNORE", NULL };
+static const char *const table_categories[] = { "ALL", "WITH_UNIQUE_ROW_ID", "WITHOUT_UNIQUE_ROW_ID",
+    "WITHUNIQUEROWID=WITH_UNIQUE_ROW_ID", "WITHOUTUNIQUEROWID=WITHOUT_UNIQUE_ROW_ID", NULL };
+static const char *const speed_modes[] = { "STEADY", "NORMAL", "FAST", NULL };
+static const char *const speed_modes_later[] = { "CUSTOM", NULL };
+static const char *const index_modes[] = { "NONE", "WITH_TABLE", "AFTER_COPY", NULL };
+static const char *const trigger_modes[] = { "NOT_MIGRATION", "WITH_STRUCT_TRANSFER", NULL };
+static const char *const trigger_modes_later[] = { "WITH_TRANSFER_APP_SWITCH", NULL };
+static const char *const record_types[] = { "INSERT", "UPDATE", "DELETE", "HEARTBEAT", "BEGIN", "COMMIT",
+    "ROLLBACK", "ROW", NULL };
+static const char *const record_types_later[] = { "DDL", NULL };
+static const char *const ddl_types_later[] = { "CREATE_TABLE", "ALTER_TABLE", "DROP_TABLE", "RENAME_TABLE",
+    "TRUNCATE_TABLE", "CREATE_INDEX", "DROP_INDEX", "CREATE_VIEW", "ALTER_VIEW", "DROP_VIEW", "CREATE_DATABASE",
+    "ALTER_DATABASE", "DROP_DATABASE", "CREATE_FUNCTION", "DROP_FUNCTION", "CREATE_PROCEDURE", "DROP_PROCEDURE",
+    "ALTER_TABLE_ADD_COLUMN", "ALTER_TABLE_MODIFY_COLUMN", NULL };
+static const char *const no_ddl_types[] = { NULL };
+static const char *const conflict_strategies[] = { "FAIL", "TaskFailed=FAIL", NULL };
+static const char *const conflict_strategies_later[] = { "IGNORE", "OVERWRITE", NULL };
+static const char *const conflict_detections[] = { "KEY", NULL };
+static const char *const conflict_detections_later[] = { "ROW", NULL };
+
+static const struct field common_config[] = {
+    { .name = "tableCategory", .type = FT_STRING, .fallback = "\"ALL\"", .values = table_categories },
+    { .name = "activeActive", .type = FT_BOOL, .flags = F_LATER_TRUE, .fallback = "false" },
+    { .name = "connectRetryMinutes", .type = FT_INT, .min = 10, .max = 1440, .fallback = "720" },
+    { .name = "controlSchema", .type = FT_STRING, .min = 1, .max = 64, .fallback = "\"oms\"", .check = name_check_control },
+    { .name = "syncSchema", .type = FT_BOOL, .flags = F_LATER_TRUE },
+    { .name = "sourceStoreFormat", .type = FT_STRING, .max = 32, .check = name_check_line },
+    { .name = "sinkStoreFormat", .type = FT_STRING, .max = 32, .check = name_check_line },
+    { 0 },
+};
+
+static const struct field struct_config[] = {
+    { .name = "byteCharConvertStrategy", .type = FT_STRING, .max = 64, .check = name_check_line },
+    { .name = "deferIndexCreation", .type = FT_BOOL, .fallback = "false" },
+    { .name = "indexMigration", .type = FT_STRING, .values = index_modes },
+    { .name = "triggerMigrationType", .type = FT_STRING, .fallback = "\"NOT_MIGRATION\"", .values = trigger_modes, .later = trigger_modes_later },
+    { .name = "eventMigration", .type = FT_BOOL, .fallback = "false" },
+    { .name = "autoProcessedToNextStep", .type = FT_BOOL, .fallback = "true" },
+    { 0 },
+};
+
+static const struct field full_config[] = {
+    { .name = "nonePkUkTruncateDstTable", .type = FT_BOOL, .fallback = "false" },
+    { .name = "allowDestTableNotEmpty", .type = FT_BOOL, .fallback = "false" },
+    { .name = "fullTransferSpeedMode", .type = FT_STRING, .fallback = "\"NORMAL\"", .values = speed_modes, .later = speed_modes_later },
+    { .name = "fullVerifySpeedMode", .type = FT_STRING, .fallback = "\"NORMAL\"", .values = speed_modes },
+    { .name = "readWorkerNum", .type = FT_INT, .min = 1, .max = 64 },
+    { .name = "writeWorkerNum", .type = FT_INT, .min = 1, .max = 64 },
+    { .name = "throttleRps", .type = FT_INT, .min = 1 },
+    { .name = "throttleIOPS", .type = FT_INT, .min = 1 },
+    { .name = "indexDDLConcurrencyLimit", .type = FT_INT, .min = 1, .max = 64 },
+    { .name = "maxConcurrentIndexDDLs", .type = FT_INT, .min = 1, .max = 64 },
+    { 0 },
+};
+
+static const struct field incr_config[] = {
+    { .name = "startTimestamp", .type = FT_INT, .flags = F_NOT_EMPTY, .min = 1 },
+    { .name = "recordTypeWhiteList", .type = FT_STRINGS, .max = 16, .fallback = "[\"INSERT\",\"UPDATE\",\"DELETE\"]", .values = record_types, .later = record_types_later },
+    { .name = "supportDDLTypes", .type = FT_STRINGS, .max = 64, .values = no_ddl_types, .later = ddl_types_later },
+    { .name = "storeLogKeptHour", .type = FT_INT, .min = 1, .max = 8760, .fallback = "168" },
+    { .name = "enableSequencingWithinTxn", .type = FT_BOOL, .fallback = "true" },
+    { .name = "incrSyncConcurrency", .alias = "incrSyncThreadCount", .type = FT_INT, .min = 1, .max = 1024, .fallback = "64" },
+    { .name = "enableIncrSyncStatistics", .type = FT_BOOL, .fallback = "false" },
+    { .name = "throttleRps", .type = FT_INT, .min = 1 },
+    { .name = "throttleIOPS", .type = FT_INT, .min = 1 },
+    { .name = "conflictStrategy", .type = FT_STRING, .fallback = "\"FAIL\"", .values = conflict_strategies, .later = conflict_strategies_later },
+    { .name = "conflictDetection", .type = FT_STRING, .fallback = "\"KEY\"", .values = conflict_detections, .later = conflict_detections_later },
+    { .name = "heartbeatSeconds", .type = FT_INT, .min = 0, .max = 60, .fallback = "0" },
+    { .name = "relayMaxBytes", .type = FT_INT, .min = 0, .fallback = "0" },
+    { 0 },
+};
+
+const struct field create_project_fields[] = {
+    { .name = "name", .type = FT_STRING, .flags = F_REQUIRED, .min = 1, .max = 64, .check = name_check_plain },
+    { .name = "type", .type = FT_STRING, .fallback = "\"MIGRATION\"", .values = project_types, .later = project_types_later },
+    { .name = "importance", .type = FT_STRING, .fallback = "\"LOW\"", .values = importances },
+    { .name = "labelIds", .type = FT_STRINGS, .max = 5 },
+    { .name = "sourceEndpointId", .type = FT_STRING, .flags = F_REQUIRED, .min = 1, .max = 39, .check = name_check_plain },
+    { .name = "sinkEndpointId", .type = FT_STRING, .flags = F_REQUIRED, .min = 1, .max = 39, .check = name_check_plain },
+    { .name = "transferMapping", .type = FT_OBJECT, .flags = F_REQUIRED, .fields = mapping_fields },
+    { .name = "enableStructTransfer", .type = FT_BOOL, .fallback = "false" },
+    { .name = "enableFullTransfer", .type = FT_BOOL, .fallback = "false" },
+    { .name = "enableFullVerify", .type = FT_BOOL, .flags = F_LATER_TRUE, .fallback = "false" },
+    { .name = "enableIncrTransfer", .type = FT_BOOL, .fallback = "false" },
+    { .name = "enableReverseIncrTransfer", .type = FT_BOOL, .flags = F_LATER_TRUE, .fallback = "false" },
+    { .name = "commonTransferConfig", .type = FT_OBJECT, .flags = F_DEFAULTS, .fields = common_config },
+    { .name = "structTransferConfig", .type = FT_OBJECT, .flags = F_DEFAULTS, .fields = struct_config },
+    { .name = "fullTransferConfig", .type = FT_OBJECT, .flags = F_DEFAULTS, .fields = full_config },
+    { .name = "incrTransferConfig", .type = FT_OBJECT, .flags = F_DEFAULTS, .fields = incr_config },
+    { .name = "reverseIncrTransferConfig", .type = FT_OBJECT, .fields = incr_config },
+    { .name = "useOss", .type = FT_BOOL, .flags = F_LATER_TRUE },
+    { 0 },
+};
+
+/* UpdateProjectConfig: an object's values are compared with the stored ones, so no defaults here. */
+static const struct field update_full[] = {
+    { .name = "nonePkUkTruncateDstTable", .type = FT_BOOL },
+    { .name = "allowDestTableNotEmpty", .type = FT_BOOL },
+    { .name = "fullTransferSpeedMode", .type = FT_STRING, .values = speed_modes, .later = speed_modes_later },
+    { .name = "fullVerifySpeedMode", .type = FT_STRING, .values = speed_modes },
+    { .name = "readWorkerNum", .type = FT_INT, .min = 1, .max = 64 },
+    { .name = "writeWorkerNum", .type = FT_INT, .min = 1, .max = 64 },
+    { .name = "throttleRps", .type = FT_INT, .min = 1 },
+    { .name = "throttleIOPS", .type = FT_INT, .min = 1 },
+    { .name = "indexDDLConcurrencyLimit", .type = FT_INT, .min = 1, .max = 64 },
+    { .name = "maxConcurrentIndexDDLs", .type = FT_INT, .min = 1, .max = 64 },
+    { 0 },
+};
+static const struct field update_incr[] = {
+    { .name = "startTimestamp", .type = FT_INT, .flags = F_NOT_EMPTY, .min = 1 },
+    { .name = "recordTypeWhiteList", .type = FT_STRINGS, .max = 16, .values = record_types, .later = record_types_later },
+    { .name = "supportDDLTypes", .type = FT_STRINGS, .max = 64, .values = no_ddl_types, .later = ddl_types_later },
+    { .name = "storeLogKeptHour", .type = FT_INT, .min = 1, .max = 8760 },
+    { .name = "enableSequencingWithinTxn", .type = FT_BOOL },
+    { .name = "incrSyncConcurrency", .alias = "incrSyncThreadCount", .type = FT_INT, .min = 1, .max = 1024 },
+    { .name = "enableIncrSyncStatistics", .type = FT_BOOL },
+    { .name = "throttleRps", .type = FT_INT, .min = 1 },
+    { .name = "throttleIOPS", .type = FT_INT, .min = 1 },
+    { .name = "conflictStrategy", .type = FT_STRING, .values = conflict_strategies, .later = conflict_strategies_later },
+    { .name = "relayMaxBytes", .type = FT_INT, .min = 0 },
+    { 0 },
+};
+const struct field update_project_fields[] = {
+    { .name = "id", .type = FT_STRING, .flags = F_REQUIRED, .min = 1, .max = 39 },
+    { .name = "fullTransferConfig", .type = FT_OBJECT, .fields = update_full },
+    { .name = "incrTransferConfig", .type = FT_OBJECT, .fields = update_incr },
+    { 0 },
+};
+
+/* Readers and writers of a speed mode (the grades of oms-api.md 3.8, scaled to one process). */
+static const struct { const char *mode; int workers; } grades[] = {
+    { "STEADY", 4 }, { "NORMAL", 8 }, { "FAST", 16 },
+};
+/* clang-format on */
+
+static bool has_word(struct json_object *list, const char *word)
+{
+    for (size_t i = 0; i < json_len(list); i++)
+        if (strcmp(json_at_str(list, i), word) == 0)
+            return true;
+    return false;
+}
+
+static void check_incr(struct json_object *body, struct faults *faults)
+{
+    struct json_object *incr = json_get(body, "incrTransferConfig");
+    struct json_object *records = json_get_array(incr, "recordTypeWhiteList");
+    bool on = json_get_bool(body, "enableIncrTransfer", false);
+    int64_t from = json_get_i64(incr, "startTimestamp", 0);
+
+    if (on && records != NULL && !has_word(records, "INSERT") && !has_word(records, "UPDATE") &&
+        !has_word(records, "DELETE"))
+        faults_add(faults, "incrTransferConfig.recordTypeWhiteList",
+                   "must have at least one of INSERT, UPDATE, DELETE");
+    if (json_get_i64(incr, "heartbeatSeconds", 0) > 0)
+        faults_later(faults, "incrTransferConfig.heartbeatSeconds", "is not supported yet");
+    if (from == 0)
+        return;
+    if (!on || json_get_bool(body, "enableFullTransfer", false))
+        faults_add(faults, "incrTransferConfig.startTimestamp",
+                   "is only possible with incremental and without full transfer");
+    if (from > clock_now_s())
+        faults_add(faults, "incrTransferConfig.startTimestamp", "must not be in the future");
+}
+
+/* indexMigration says in one word what deferIndexCreation says in part; both are kept in step. */
+static void settle_indexes(struct json_object *body, struct faults *faults)
+{
+    struct json_object *config = json_get(body, "structTransferConfig");
+    const char *mode = json_get_str(config, "indexMigration", NULL);
+    bool defer = json_get_bool(config, "deferIndexCreation", false);
+    bool both = json_get_bool(body, "enableStructTransfer", false) &&
+                json_get_bool(body, "enableFullTransfer", false);
+
+    if (config == NULL)
+        return;
+    if (mode != NULL && defer && strcmp(mode, "AFTER_COPY") != 0) {
+        faults_add(faults, "structTransferConfig.indexMigration",
+                   "contradicts deferIndexCreation: true, which means AFTER_COPY");
+        return;
+    }
+    if (mode == NULL)
+        mode = defer ? "AFTER_COPY" : "WITH_TABLE";
+    /* without a copy in this project there is no "after": oms-api.md 4.4 */
+    if (strcmp(mode, "AFTER_COPY") == 0 && !both)
+        mode = "WITH_TABLE";
+    defer = strcmp(mode, "AFTER_COPY") == 0;
+    json_add(config, "indexMigration", json_object_new_string(mode));
+    json_add_bool(config, "deferIndexCreation", defer);
+}
+
+static void settle_workers(struct json_object *body)
+{
+    struct json_object *config = json_get(body, "fullTransferConfig");
+    const char *mode = json_get_str(config, "fullTransferSpeedMode", "NORMAL");
+    int workers = 8;
+
+    for (size_t i = 0; i < ARRAY_SIZE(grades); i++)
+        if (strcmp(grades[i].mode, mode) == 0)
+            workers = grades[i].workers;
+    if (config == NULL)
+        return;
+    if (json_get(config, "readWorkerNum") == NULL)
+        json_add_i64(config, "readWorkerNum", workers);
+    if (json_get(config, "writeWorkerNum") == NULL)
+        json_add_i64(config, "writeWorkerNum", workers);
+}
+
+int project_body_check(struct json_object *body, struct faults *faults, struct err *err)
+{
+    struct json_object *mapping = json_get(body, "transferMapping");
+    const char *control =
+        json_get_str(json_get(body, "commonTransferConfig"), "controlSchema", "oms");
+
+    if (!json_get_bool(body, "enableStructTransfer", false) &&
+        !json_get_bool(body, "enableFullTransfer", false) &&
+        !json_get_bool(body, "enableIncrTransfer", false) && faults->count == 0)
+        faults_add(faults, "enableStructTransfer",
+                   "at least one of enableStructTransfer, enableFullTransfer and "
+                   "enableIncrTransfer must be true");
+    if (json_len(json_get_array(body, "labelIds")) > 0)
+        faults_later(faults, "labelIds", "labels are not supported yet");
+    check_incr(body, faults);
+    settle_indexes(body, faults);
+    settle_workers(body);
+    return mapping == NULL ? 0 : mapping_check(mapping, control, faults, err);
+}

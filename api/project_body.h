@@ -1,0 +1,18 @@
+/* The body of CreateProject and SubmitPreCheck: its tables and what they can't say. */
+#ifndef API_PROJECT_BODY_H
+#define API_PROJECT_BODY_H
+
+#include "api/fields.h"
+
+extern const struct field create_project_fields[];
+extern const struct field update_project_fields[];
+
+/*
+ * project_body_check() - the rules between fields (oms-api.md 4.12 "Rules", 3.14)
+ *
+ * `body` is what fields_read() made of create_project_fields; values that follow from others
+ * (worker numbers of a speed mode, mapped names) are filled in. Pure: no store, no server.
+ */
+int project_body_check(struct json_object *body, struct faults *faults, struct err *err);
+
+#endif

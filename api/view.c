@@ -1,0 +1,375 @@
+#include "api/view.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "api/envelope.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "flow/flow.h"
+
+#include "base/banned.h"
+
+/* ------------------------------------------------------------------ small parts */
+
+/* "2026-01-31T12:00:00", or null for what has not happened. */
+static void add_time(struct json_object *o, const char *key, int64_t unix_s)
+{
+    char text[CLOCK_TEXT_LEN];
+
+    json_add_str(o, key, unix_s == 0 ? NULL : clock_text(unix_s, text));
+}
+
+/* ListDataSource has a form of its own (oms-api.md 2.4). */
+static void add_time_zoned(struct json_object *o, const char *key, int64_t unix_s)
+{
+    char text[CLOCK_TEXT_LEN], zoned[CLOCK_TEXT_LEN + 16];
+
+    (void)snprintf(zoned, sizeof(zoned), "%s.000+00:00", clock_text(unix_s, text));
+    json_add_str(o, key, zoned);
+}
+
+/* Hands over a reference to a member of `from`, or null. */
+static void add_same(struct json_object *o, const char *key, struct json_object *from,
+                     const char *from_key)
+{
+    struct json_object *v = json_get(from, from_key);
+
+    json_add(o, key, v == NULL ? NULL : json_object_get(v));
+}
+
+/* ------------------------------------------------------------------ data sources */
+
+static struct json_object *conn_attributes(const struct source *s)
+{
+    struct json_object *o;
+
+    if (strncmp(s->type, "OB_", 3) != 0)
+        return NULL; /* null for MySQL: oms-api.md 4.8 */
+    o = json_object_new_object();
+    add_same(o, "cluster", s->extra, "cluster");
+    add_same(o, "tenant", s->extra, "tenant");
+    json_add_bool(o, "isLogicSource", false);
+    json_add_bool(o, "useLogProxy", json_get(s->extra, "logProxyIp") != NULL);
+    add_same(o, "drcUser", s->extra, "drcUserName");
+    add_same(o, "configUrl", s->extra, "configUrl");
+    add_same(o, "logProxyIp", s->extra, "logProxyIp");
+    add_same(o, "logProxyPort", s->extra, "logProxyPort");
+    json_add_bool(o, "noUserAuth", false);
+    return o;
+}
+
+struct json_object *view_source(const struct source *s)
+{
+    struct json_object *o = json_object_new_object();
+
+    json_add_str(o, "id", s->id);
+    json_add_str(o, "name", s->name);
+    json_add_str(o, "type", s->type);
+    json_add_str(o, "role", json_get_str(s->extra, "role", "MASTER"));
+    json_add_null(o, "owner");
+    add_same(o, "tenant", s->extra, "tenant");
+    add_same(o, "cluster", s->extra, "cluster");
+    add_same(o, "schema", s->extra, "schema");
+    json_add_str(o, "ip", s->host);
+    json_add_i64(o, "port", s->port);
+    json_add_str(o, "userName", s->user);
+    add_same(o, "region", s->extra, "region");
+    add_same(o, "description", s->extra, "description");
+    add_same(o, "ocpName", s->extra, "ocpName");
+    json_add_null(o, "oracleSid");
+    json_add_null(o, "oracleNlsLengthSemantics");
+    json_add_null(o, "operatingSystem");
+    json_add_str(o, "version", s->version);
+    json_add_str(o, "timezone", s->timezone);
+    json_add_str(o, "charset", s->charset);
+    json_add_bool(o, "tryKeepHb", json_get_bool(s->extra, "tryKeepHb", false));
+    json_add_bool(o, "useSsl", json_get_bool(s->extra, "useSsl", false));
+    add_time_zoned(o, "gmtCreate", s->created_at);
+    add_time_zoned(o, "gmtModified", s->modified_at);
+    json_add_null(o, "partnerId");
+    json_add(o, "connExtraAttributes", conn_attributes(s));
+    return o;
+}
+
+struct json_object *view_connect_info(const struct source *s, const char *side)
+{
+    struct json_object *o;
+    char where[320];
+
+    if (s == NULL)
+        return NULL;
+    o = json_object_new_object();
+    (void)snprintf(where, sizeof(where), strchr(s->host, ':') == NULL ? "%s:%d" : "[%s]:%d",
+                   s->host, s->port);
+    json_add_str(o, "id", s->id);
+    json_add_str(o, "endpointName", s->name);
+    json_add_str(o, "endpointId", s->id);
+    json_add_str(o, "endpointSide", side);
+    json_add_str(o, "dbEngine", s->type);
+    json_add_str(o, "connectionInfo", where);
+    json_add_str(o, "username", s->user);
+    json_add_str(o, "version", s->version);
+    json_add_str(o, "timezone", s->timezone);
+    json_add_str(o, "charset", s->charset);
+    json_add_null(o, "nlsLengthSemantics");
+    json_add_null(o, "operatingSystem");
+    add_same(o, "region", s->extra, "region");
+    json_add_str(o, "ocpName", json_get_str(s->extra, "ocpName", ""));
+    json_add(o, "connExtraAttributes", conn_attributes(s));
+    json_add_null(o, "owner");
+    json_add_null(o, "resourceOwner");
+    json_add_str(o, "host", s->host);
+    json_add_i64(o, "port", s->port);
+    return o;
+}
+
+/* ------------------------------------------------------------------ steps */
+
+/* Never null itself: a client reads errorMsg of it (oms-api.md 1.2, ODC). */
+static struct json_object *step_extra(const struct step *s)
+{
+    static const char *const keys[] = { "errorDetails", "errorCode", "errorMsg", "errorParam",
+                                        "failedTime" };
+    struct json_object *o = json_object_new_object(), *list, *param;
+    struct json_object *failed = json_get(s->error, "failedTime");
+    struct err err = { 0 };
+
+    if (s->error == NULL) {
+        for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+            json_add_null(o, keys[i]);
+        return o;
+    }
+    json_to_err(s->error, &err);
+    list = json_object_new_array();
+    json_object_array_add(list, error_detail(&err, NULL, NULL));
+    param = json_object_new_object();
+    json_add_str(param, "message", err.message);
+    json_add(o, "errorDetails", list);
+    json_add_str(o, "errorCode", err_wire(err.code));
+    json_add_str(o, "errorMsg", err.message);
+    json_add(o, "errorParam", param);
+    if (json_object_is_type(failed, json_type_int))
+        add_time(o, "failedTime", json_object_get_int64(failed));
+    else
+        json_add(o, "failedTime", failed == NULL ? NULL : json_object_get(failed));
+    return o;
+}
+
+/* stepInfo of the incremental step keeps OMS's keys also before its worker has told anything. */
+static struct json_object *step_info(const struct step *s)
+{
+    struct json_object *o;
+
+    if (s->info != NULL)
+        return json_object_get(s->info);
+    if (strcmp(s->name, "INCR_TRANSFER") != 0 || s->checkpoint == 0)
+        return NULL;
+    o = json_object_new_object();
+    json_add_i64(o, "incrTimestampCheckpoint", s->checkpoint);
+    return o;
+}
+
+struct json_object *view_step(const struct step *s)
+{
+    struct json_object *o = json_object_new_object();
+
+    json_add_i64(o, "order", s->order);
+    json_add_str(o, "name", s->name);
+    json_add_str(o, "description", flow_step_description(s->name));
+    json_add_str(o, "status", step_status_text(s->status));
+    json_add_double(o, "progress", s->progress);
+    add_time(o, "startTime", s->started_at);
+    add_time(o, "finishTime", s->status == SS_MONITORING ? 0 : s->finished_at);
+    json_add(o, "extraInfo", step_extra(s));
+    json_add(o, "stepInfo", step_info(s));
+    return o;
+}
+
+struct json_object *view_steps(const struct step *steps, size_t count)
+{
+    struct json_object *list = json_object_new_array();
+
+    for (size_t i = 0; i < count; i++)
+        json_object_array_add(list, view_step(&steps[i]));
+    return list;
+}
+
+static const struct step *step_named(const struct step *steps, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(steps[i].name, name) == 0)
+            return &steps[i];
+    return NULL;
+}
+
+/*
+ * The step a person would call the current one: a failed one, else the last that is at work, else
+ * the first that is not finished, else the last.
+ */
+static const struct step *current_step(const struct step *steps, size_t count)
+{
+    const struct step *working = NULL, *next = NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        enum step_status st = steps[i].status;
+        if (st == SS_FAILED)
+            return &steps[i];
+        /* the log pull runs beside all the others: it is current only when nothing else is */
+        if ((st == SS_RUNNING || st == SS_MONITORING || st == SS_SUSPEND) &&
+            (working == NULL || strcmp(steps[i].name, "TRANSFER_INCR_LOG_PULL") != 0))
+            working = &steps[i];
+        if (next == NULL && st == SS_INIT)
+            next = &steps[i];
+    }
+    if (working != NULL && strcmp(working->name, "TRANSFER_INCR_LOG_PULL") != 0)
+        return working;
+    if (next != NULL)
+        return next;
+    return working != NULL ? working : count == 0 ? NULL : &steps[count - 1];
+}
+
+/* ------------------------------------------------------------------ projects */
+
+static struct json_object *project_extra(const struct project_parts *p)
+{
+    struct json_object *o = json_object_new_object(),
+                       *incr = json_get(p->project->config, "incrTransferConfig");
+    const struct step *now = current_step(p->steps, p->step_count);
+    const struct step *apply = step_named(p->steps, p->step_count, "INCR_TRANSFER");
+    int64_t checkpoint = 0, sample = 0;
+
+    if (apply != NULL) {
+        checkpoint = json_get_i64(apply->info, "incrTimestampCheckpoint", apply->checkpoint);
+        sample = json_get_i64(apply->info, "checkpointSampleTimestamp", 0);
+    }
+    json_add_str(o, "runningStep", now == NULL ? NULL : now->name);
+    json_add_double(o, "runningProgress", now == NULL ? 0 : now->progress);
+    json_add_bool(o, "monitoringIncr", apply != NULL && apply->status == SS_MONITORING);
+    json_add(o, "subtopics", json_object_new_array());
+    json_add(o, "reverseSubtopics", json_object_new_array());
+    json_add_null(o, "logServiceStartCheckpoint");
+    add_same(o, "sourceStoreKeptHour", incr, "storeLogKeptHour");
+    if (checkpoint > 0 && sample > 0) {
+        json_add_i64(o, "syncDelay", MAX(sample - checkpoint, 0));
+        json_add_i64(o, "syncDelaySampleTimestamp", sample);
+    } else {
+        json_add_null(o, "syncDelay");
+        json_add_null(o, "syncDelaySampleTimestamp");
+    }
+    json_add_bool(o, "accessObSource",
+                  p->source != NULL && strncmp(p->source->type, "OB_", 3) == 0);
+    json_add_bool(o, "overwriteConfig", false);
+    json_add_bool(o, "ignoreUnsupportDdl", false);
+    json_add_null(o, "subDbs");
+    json_add_null(o, "subConds");
+    json_add_null(o, "subIds");
+    json_add_i64(o, "maxConnectorCount", -1);
+    json_add_bool(o, "storeIncr", apply != NULL);
+    if (checkpoint > 0)
+        json_add_i64(o, "incrSyncTimestamp", checkpoint);
+    else
+        json_add_null(o, "incrSyncTimestamp");
+    json_add_null(o, "reverseProjectId");
+    json_add_null(o, "forwardProjectId");
+    json_add_str(o, "direction", "FORWARD");
+    return o;
+}
+
+static struct json_object *alarm_stats(const char *project_id)
+{
+    struct json_object *o = json_object_new_object();
+
+    json_add_str(o, "target", project_id);
+    json_add_bool(o, "alarming", false);
+    json_add_i64(o, "recentlyTriggerCount", 0);
+    json_add(o, "ruleToRecentlyTriggerCount", json_object_new_object());
+    json_add_null(o, "alarmContent");
+    json_add_bool(o, "openMonitor", false);
+    return o;
+}
+
+static void add_configs(struct json_object *o, const struct project_parts *p)
+{
+    static const char *const keys[] = { "commonTransferConfig", "structTransferConfig",
+                                        "fullTransferConfig", "incrTransferConfig",
+                                        "reverseIncrTransferConfig" };
+    struct json_object *mapping = json_get(p->project->config, "transferMapping"), *mode;
+
+    if (p->brief) { /* the cloud's list has only the mode: oms-api.md 4.10 */
+        mode = json_object_new_object();
+        add_same(mode, "mode", mapping, "mode");
+        json_add(o, "transferMapping", mode);
+    } else {
+        add_same(o, "transferMapping", p->project->config, "transferMapping");
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+        add_same(o, keys[i], p->brief ? NULL : p->project->config, keys[i]);
+}
+
+struct json_object *view_project(const struct project_parts *p)
+{
+    static const char *const flags[] = { "enableStructTransfer", "enableFullTransfer",
+                                         "enableFullVerify",     "enableIncrTransfer",
+                                         "enableIncrVerify",     "enableReverseIncrTransfer" };
+    const struct project *pr = p->project;
+    struct json_object *o = json_object_new_object();
+
+    json_add_str(o, "id", pr->id);
+    json_add_str(o, "name", pr->name);
+    json_add_str(o, "type", pr->type);
+    json_add_str(o, "owner", pr->owner);
+    json_add_str(o, "status", project_status_text(pr->status));
+    json_add_str(o, "importance", json_get_str(pr->config, "importance", "LOW"));
+    json_add(o, "labels", json_object_new_array());
+    add_time(o, "gmtCreate", pr->created_at);
+    add_time(o, "gmtModified", pr->modified_at);
+    add_time(o, "gmtStart", pr->started_at);
+    add_time(o, "gmtFinish", pr->finished_at);
+    json_add_null(o, "destConnId");
+    json_add_bool(o, "isMerging", false);
+    json_add_bool(o, "isModifying", false);
+    json_add_bool(o, "isSubProject", false);
+    json_add_str(o, "sourceEndpointType", p->source == NULL ? NULL : p->source->type);
+    json_add_str(o, "sinkEndpointType", p->sink == NULL ? NULL : p->sink->type);
+    add_configs(o, p);
+    for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+        json_add_bool(o, flags[i], json_get_bool(pr->config, flags[i], false));
+    json_add(o, "sourceConnectInfo", view_connect_info(p->source, "source"));
+    json_add(o, "sinkConnectInfo", view_connect_info(p->sink, "sink"));
+    json_add(o, "steps", p->steps == NULL ? NULL : view_steps(p->steps, p->step_count));
+    json_add(o, "extraInfo", p->steps == NULL ? NULL : project_extra(p));
+    json_add(o, "alarmStats", alarm_stats(pr->id));
+    return o;
+}
+
+static void add_progress_of(struct json_object *o, const char *key, const struct step *s)
+{
+    json_add_double(o, key, s == NULL ? 0 : s->progress);
+}
+
+struct json_object *view_progress(const struct project *p, const struct step *steps, size_t count)
+{
+    const struct step *now = current_step(steps, count);
+    const struct step *incr = step_named(steps, count, "INCR_TRANSFER");
+    struct json_object *o = json_object_new_object();
+
+    json_add_str(o, "projectId", p->id);
+    json_add_str(o, "status", project_status_text(p->status));
+    json_add_str(o, "alarmLevel", json_get_str(p->config, "importance", "LOW"));
+    json_add_str(o, "currentStep", now == NULL ? NULL : now->name);
+    json_add_bool(o, "enableStructTransfer",
+                  json_get_bool(p->config, "enableStructTransfer", false));
+    json_add_bool(o, "enableFullTransfer", json_get_bool(p->config, "enableFullTransfer", false));
+    json_add_bool(o, "enableIncrSync", json_get_bool(p->config, "enableIncrTransfer", false));
+    json_add_bool(o, "enableReverseIncrTransfer",
+                  json_get_bool(p->config, "enableReverseIncrTransfer", false));
+    add_progress_of(o, "structTransferProgress", step_named(steps, count, "STRUCT_TRANSFER"));
+    add_progress_of(o, "fullTransferProgress", step_named(steps, count, "FULL_TRANSFER"));
+    if (incr != NULL && incr->checkpoint > 0)
+        json_add_i64(o, "incrSyncCheckpoint", incr->checkpoint);
+    else
+        json_add_null(o, "incrSyncCheckpoint");
+    json_add_null(o, "reverseIncrTransferCheckpoint");
+    return o;
+}

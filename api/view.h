@@ -1,0 +1,25 @@
+/* Rows of the store as the API shows them (oms-api.md 4.7 to 4.14). Never a secret. */
+#ifndef API_VIEW_H
+#define API_VIEW_H
+
+#include <json-c/json.h>
+
+#include "store/project.h"
+#include "store/source.h"
+
+struct json_object *view_source(const struct source *s);
+struct json_object *view_connect_info(const struct source *s, const char *side); /* s NULL: null */
+struct json_object *view_step(const struct step *s);
+struct json_object *view_steps(const struct step *steps, size_t count);
+
+struct project_parts {
+    const struct project *project;
+    const struct source *source, *sink; /* NULL: not known or not asked for */
+    const struct step *steps;
+    size_t step_count;
+    bool brief; /* an item of a list: without the selection and the configurations */
+};
+struct json_object *view_project(const struct project_parts *p);
+struct json_object *view_progress(const struct project *p, const struct step *steps, size_t count);
+
+#endif

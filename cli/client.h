@@ -1,0 +1,35 @@
+/* A client of POST /api/v2: where the daemon is, as whom, and one call. */
+#ifndef CLI_CLIENT_H
+#define CLI_CLIENT_H
+
+#include <json-c/json.h>
+
+#include "base/err.h"
+#include "base/util.h"
+
+struct client;
+
+struct client_options {
+    const char *server;      /* URL; NULL: from the data directory, else http://127.0.0.1:8089 */
+    const char *data_dir;    /* its `listen` and initial-credentials.json; or NULL */
+    const char *credentials; /* file {"username":…,"password":…}; NULL: the data directory's */
+    const char *user;        /* then the password is asked for on the terminal */
+};
+
+int client_new(const struct client_options *o, struct client **ret, struct err *err);
+void client_free(struct client *c);
+DEFINE_CLEANUP(struct client, client_free)
+
+/*
+ * client_call() - one action; *ret is the whole envelope, success or not (the caller's)
+ *
+ * @body  JSON text
+ * Errors: ERR_IO when no envelope came back.
+ */
+int client_call(struct client *c, const char *action, const char *body, struct json_object **ret,
+                struct err *err);
+/* client_data(): as client_call, but an answer without success is an error with its message. */
+int client_data(struct client *c, const char *action, const char *body, struct json_object **ret,
+                struct err *err);
+
+#endif

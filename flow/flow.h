@@ -1,0 +1,60 @@
+/*
+ * What a project goes through. The flow owns the transition table, the plan of steps and the
+ * supervisor of workers, and runs in one thread of its own over an epoll loop. The API only moves
+ * rows and wakes it (flow_wake); effects follow from the stored state and are repeatable: after a
+ * crash flow_start() looks at the rows and goes on.
+ */
+#ifndef FLOW_FLOW_H
+#define FLOW_FLOW_H
+
+#include <json-c/json.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "store/project.h"
+#include "store/store.h"
+
+struct flow;
+
+struct flow_options {
+    struct store *store;     /* borrowed */
+    const struct box *box;   /* borrowed: unseals the sources' passwords for the assignment */
+    const char *data_dir;    /* projects/<id>/ below it */
+    const char *worker_path; /* causeway-worker */
+    const char *fault_dir;   /* or NULL */
+    enum log_level log_level;
+    enum log_format log_format;
+    int max_workers; /* at most this many processes at once */
+};
+
+int flow_new(const struct flow_options *o, struct flow **ret, struct err *err);
+/* flow_start(): starts the thread and brings every stored project back to where it was. */
+int flow_start(struct flow *f, struct err *err);
+/* flow_stop(): asks the workers to stop at a commit, waits (8 s at most, then SIGKILL), joins the
+ * thread. */
+void flow_stop(struct flow *f);
+void flow_free(struct flow *f);
+DEFINE_CLEANUP(struct flow, flow_free)
+
+/* Operations on a project, as a user asks for them (oms-api.md 3.2 "Allowed operations by state").
+ */
+enum flow_op { FLOW_START, FLOW_STOP, FLOW_RESUME, FLOW_RELEASE, FLOW_DELETE };
+/*
+ * flow_request() - checks the transition table, moves the row by comparing, wakes the flow
+ * Safe from any thread; returns at once. Errors: ERR_PROJECT_NOT_FOUND, ERR_STATE naming the
+ * operation, the present status and the statuses it is allowed in.
+ */
+int flow_request(struct flow *f, const char *project_id, enum flow_op op, struct err *err);
+/* flow_precheck(): a precheck row was added; run it. */
+void flow_precheck(struct flow *f, const char *precheck_id);
+/* flow_throttle(): the project's configuration changed its limits: tell the running workers. */
+void flow_throttle(struct flow *f, const char *project_id);
+/* flow_worker_alive(): whether a live worker process works on this step now. */
+bool flow_worker_alive(struct flow *f, const char *project_id, const char *step);
+
+/* flow_plan(): the steps a configuration leads to (oms-api.md 3.3), for CreateProject to store. */
+int flow_plan(struct json_object *config, struct step **ret, size_t *ret_count, struct err *err);
+const char *flow_step_description(const char *step_name); /* display text, oms-api.md 3.3 */
+
+#endif

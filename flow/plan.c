@@ -1,0 +1,106 @@
+#include "flow/plan.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "flow/flow.h"
+
+#include "base/banned.h"
+
+static bool always(struct json_object *config)
+{
+    (void)config;
+    return true;
+}
+
+static bool with_struct(struct json_object *config)
+{
+    return json_get_bool(config, "enableStructTransfer", false);
+}
+
+static bool with_full(struct json_object *config)
+{
+    return json_get_bool(config, "enableFullTransfer", false);
+}
+
+static bool with_incr(struct json_object *config)
+{
+    return json_get_bool(config, "enableIncrTransfer", false);
+}
+
+/* "Only meaningful with both struct and full steps" (oms-api.md 4.4). */
+static bool with_deferred_indexes(struct json_object *config)
+{
+    return with_struct(config) && with_full(config) &&
+           json_get_bool(json_get(config, "structTransferConfig"), "deferIndexCreation", false);
+}
+
+/*
+ * In the order in which they run; each waits until all before it are FINISHED. Decision: the
+ * order numbers of a project's steps are contiguous, 1 … n, whichever are present (OMS's samples
+ * have them both ways, oms-api.md 3.3).
+ */
+/* clang-format off */
+static const struct plan_row rows[] = {
+    /* name                    description                      kind        on ready        limit in s        present */
+    { STEP_PRECHECK,            "Precheck",                     "precheck", READY_NOTHING,  PRECHECK_LIMIT_S, always },
+    { "STRUCT_TRANSFER",        "Schema migration",             "schema",   READY_NOTHING,  0,                with_struct },
+    { "TRANSFER_INCR_LOG_PULL", "Incremental log pull",         "relay",    READY_FINISHES, 0,                with_incr },
+    { "FULL_TRANSFER",          "Full migration",               "full",     READY_NOTHING,  0,                with_full },
+    { STEP_INDEX,               "Index migration",              "index",    READY_NOTHING,  0,                with_deferred_indexes },
+    { "INCR_TRANSFER",          "Incremental synchronization",  "incr",     READY_MONITORS, 0,                with_incr },
+    { STEP_RELEASE,             "Release",                      "release",  READY_NOTHING,  RELEASE_LIMIT_S,  NULL },
+};
+/* clang-format on */
+
+const struct plan_row *plan_find(const char *step_name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        if (strcmp(rows[i].name, step_name) == 0)
+            return &rows[i];
+    return NULL;
+}
+
+bool plan_has(struct json_object *config, const char *step_name)
+{
+    const struct plan_row *row = plan_find(step_name);
+
+    return row != NULL && row->present != NULL && row->present(config);
+}
+
+int plan_slots(struct json_object *config)
+{
+    /* the log pull goes on beside whatever else runs */
+    return with_incr(config) ? 2 : 1;
+}
+
+const char *flow_step_description(const char *step_name)
+{
+    const struct plan_row *row = plan_find(step_name);
+
+    return row != NULL ? row->description : step_name;
+}
+
+int flow_plan(struct json_object *config, struct step **ret, size_t *ret_count, struct err *err)
+{
+    struct step *list = calloc(ARRAY_SIZE(rows), sizeof(*list));
+    size_t n = 0;
+
+    if (list == NULL)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        if (rows[i].present == NULL || !rows[i].present(config))
+            continue;
+        list[n].name = strdup(rows[i].name);
+        if (list[n].name == NULL) {
+            step_list_free(list, n);
+            return err_set(err, ERR_NOMEM, "out of memory");
+        }
+        list[n].order = (int)n + 1;
+        list[n].status = SS_INIT;
+        n++;
+    }
+    *ret = list;
+    *ret_count = n;
+    return 0;
+}

@@ -1,0 +1,39 @@
+/* The steps of a project as a table: which there are, when, and what each waits for. */
+#ifndef FLOW_PLAN_H
+#define FLOW_PLAN_H
+
+#include <json-c/json.h>
+
+#include "base/err.h"
+#include "store/project.h"
+
+/* What a worker's `ready` means for its step. */
+enum on_ready {
+    READY_NOTHING,  /* it ends with `done` */
+    READY_FINISHES, /* the step is FINISHED, its worker stays in the background */
+    READY_MONITORS, /* the step is MONITORING, for good */
+};
+
+struct plan_row {
+    const char *name;        /* oms-api.md 3.3 */
+    const char *description; /* what a person reads */
+    const char *kind;        /* docs/channel.md, the assignment's "kind" */
+    enum on_ready on_ready;
+    int limit_s; /* killed when it takes longer in all; 0: unlimited */
+    bool (*present)(struct json_object *config); /* NULL: never in a plan (RELEASE) */
+};
+
+/* Names that code refers to. */
+#define STEP_PRECHECK "TRANSFER_PRECHECK"
+#define STEP_INDEX "INDEX_TRANSFER"
+#define STEP_RELEASE "RELEASE" /* not a step a user sees: removes what is at the target */
+
+enum { PRECHECK_LIMIT_S = 120, RELEASE_LIMIT_S = 600 };
+
+const struct plan_row *plan_find(const char *step_name); /* NULL: no such step */
+/* plan_has(): whether this configuration leads to the step. */
+bool plan_has(struct json_object *config, const char *step_name);
+/* plan_slots(): how many workers a project may have at once. */
+int plan_slots(struct json_object *config);
+
+#endif

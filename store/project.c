@@ -1,0 +1,415 @@
+#include "store/project.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/json.h"
+#include "store/db.h"
+#include "store/history.h"
+
+#include "base/banned.h"
+
+enum {
+    PROJECTS_MAX = 10000,
+    DELETED_KEPT = 10000, /* records of deleted projects; older ones go, with all that is theirs */
+};
+
+#define TEXT_(sym, text) [sym] = text,
+static const char *const status_texts[] = { PROJECT_STATUS_TABLE(TEXT_) };
+#undef TEXT_
+
+#define COLUMNS_WITH(config)                                                                       \
+    "p.id, p.name, p.type, p.owner, p.status, p.source_id, p.sink_id, " config                     \
+    ", p.created_at, p.modified_at, p.started_at, p.finished_at"
+#define COLUMNS COLUMNS_WITH("p.config")
+
+const char *project_status_text(enum project_status s)
+{
+    return (unsigned)s < PS_MAX_ ? status_texts[s] : "";
+}
+
+bool project_status_parse(const char *text, enum project_status *ret)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(status_texts); i++)
+        if (strcmp(status_texts[i], text) == 0) {
+            *ret = (enum project_status)i;
+            return true;
+        }
+    return false;
+}
+
+/* The statuses of a bit set as a JSON array, to be bound. */
+static struct json_object *status_list(unsigned statuses)
+{
+    struct json_object *o = json_object_new_array();
+
+    for (size_t i = 0; o != NULL && i < ARRAY_SIZE(status_texts); i++)
+        if ((statuses & 1U << i) != 0)
+            (void)json_object_array_add(o, json_object_new_string(status_texts[i]));
+    return o;
+}
+
+void project_free(struct project *p)
+{
+    if (p == NULL)
+        return;
+    free(p->name);
+    free(p->type);
+    free(p->owner);
+    if (p->config != NULL)
+        (void)json_object_put(p->config);
+    free(p);
+}
+
+void project_list_free(struct project **list, size_t count)
+{
+    for (size_t i = 0; list != NULL && i < count; i++)
+        project_free(list[i]);
+    free(list);
+}
+
+static int read_row(struct query *q, struct project **ret, struct err *err)
+{
+    _cleanup_(project_freep)
+    struct project *p = calloc(1, sizeof(*p));
+
+    if (p == NULL)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    (void)snprintf(p->id, sizeof(p->id), "%s", query_peek_text(q, 0));
+    if (query_get_text(q, 1, &p->name, err) < 0 || query_get_text(q, 2, &p->type, err) < 0 ||
+        query_get_text(q, 3, &p->owner, err) < 0 || query_get_json(q, 7, &p->config, err) < 0)
+        return -1;
+    if (!project_status_parse(query_peek_text(q, 4), &p->status))
+        return err_set(err, ERR_STORE, "project %s has an unknown status %s", p->id,
+                       query_peek_text(q, 4));
+    (void)snprintf(p->source_id, sizeof(p->source_id), "%s", query_peek_text(q, 5));
+    (void)snprintf(p->sink_id, sizeof(p->sink_id), "%s", query_peek_text(q, 6));
+    p->created_at = query_get_i64(q, 8);
+    p->modified_at = query_get_i64(q, 9);
+    p->started_at = query_get_i64(q, 10);
+    p->finished_at = query_get_i64(q, 11);
+    *ret = take_ptr(p);
+    return 0;
+}
+
+static int check_limit(struct db *h, struct err *err)
+{
+    static const char sql[] = "SELECT COUNT(*) FROM project WHERE status <> 'DELETED'";
+    _cleanup_(query_done)
+    struct query q = { 0 };
+
+    if (query_open(&q, h, sql, err) < 0 || query_step(&q, err) < 0)
+        return -1;
+    if (query_get_i64(&q, 0) >= PROJECTS_MAX)
+        return err_set(err, ERR_LIMIT, "there are %d projects already", (int)PROJECTS_MAX);
+    return 0;
+}
+
+static int forget_deleted(struct db *h, struct err *err)
+{
+    static const char sql[] = "DELETE FROM project WHERE status = 'DELETED'"
+                              " AND seq <= (SELECT seq FROM project WHERE status = 'DELETED'"
+                              "             ORDER BY seq DESC LIMIT 1 OFFSET ?1)";
+    _cleanup_(query_done)
+    struct query q = { 0 };
+
+    if (query_open(&q, h, sql, err) < 0)
+        return -1;
+    query_i64(&q, 1, DELETED_KEPT);
+    return query_run(&q, err);
+}
+
+static int insert(struct db *h, const struct project *p, struct err *err)
+{
+    static const char sql[] =
+        "INSERT INTO project (id, name, type, owner, status, source_id, sink_id, config,"
+        " created_at, modified_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9)";
+    _cleanup_(query_done)
+    struct query q = { 0 };
+
+    if (query_open(&q, h, sql, err) < 0)
+        return -1;
+    query_text(&q, 1, p->id);
+    query_text(&q, 2, p->name);
+    query_text(&q, 3, p->type);
+    query_text(&q, 4, p->owner);
+    query_text(&q, 5, project_status_text(p->status));
+    query_text(&q, 6, p->source_id);
+    query_text(&q, 7, p->sink_id);
+    query_json(&q, 8, p->config);
+    query_i64(&q, 9, p->created_at);
+    if (query_run(&q, err) == 0)
+        return 0;
+    if (query_is_unique(&q))
+        return err_set(err, ERR_NAME_TAKEN, "a project named %s exists already", p->name);
+    if (query_is_foreign(&q))
+        return err_set(err, ERR_SOURCE_NOT_FOUND, "no data source %s or %s", p->source_id,
+                       p->sink_id);
+    return -1;
+}
+
+int store_project_add(struct store *st, struct project *p, struct err *err)
+{
+    _cleanup_(store_return)
+    struct lease l = { 0 };
+    _cleanup_(txn_done)
+    struct txn t = { 0 };
+
+    if (p->id[0] == '\0')
+        (void)id_new("np_", p->id);
+    p->status = PS_INIT;
+    p->created_at = p->modified_at = clock_now_s();
+    p->started_at = p->finished_at = 0;
+    if (store_borrow(st, &l, err) < 0 || txn_begin(&t, l.db, err) < 0 ||
+        check_limit(l.db, err) < 0 || forget_deleted(l.db, err) < 0 || insert(l.db, p, err) < 0 ||
+        history_add(l.db, p->id, "INFO", "project_created", "created by a user", err) < 0)
+        return -1;
+    return txn_commit(&t, err);
+}
+
+int store_project_get(struct store *st, const char *id, struct project **ret, struct err *err)
+{
+    static const char sql[] = "SELECT " COLUMNS " FROM project p WHERE id = ?1";
+    _cleanup_(store_return)
+    struct lease l = { 0 };
+    _cleanup_(query_done)
+    struct query q = { 0 };
+    int r;
+
+    if (store_borrow(st, &l, err) < 0 || query_open(&q, l.db, sql, err) < 0)
+        return -1;
+    query_text(&q, 1, id);
+    r = query_step(&q, err);
+    if (r < 0)
+        return -1;
+    if (r == 0)
+        return err_set(err, ERR_PROJECT_NOT_FOUND, "no project %s (%s)", id,
+                       err_wire(ERR_PROJECT_NOT_FOUND));
+    return read_row(&q, ret, err);
+}
+
+int store_project_live(struct store *st, const char *id, struct project **ret, struct err *err)
+{
+    _cleanup_(project_freep)
+    struct project *p = NULL;
+
+    if (store_project_get(st, id, &p, err) < 0)
+        return -1;
+    if (p->status == PS_DELETED)
+        return err_set(err, ERR_PROJECT_NOT_FOUND, "project %s is deleted (%s)", id,
+                       err_wire(ERR_PROJECT_NOT_FOUND));
+    *ret = take_ptr(p);
+    return 0;
+}
+
+static int move_row(struct db *h, const char *id, enum project_status from, enum project_status to,
+                    struct err *err)
+{
+    static const char sql[] =
+        "UPDATE project SET status = ?3, modified_at = ?4,"
+        " started_at = CASE WHEN ?3 = 'RUNNING' THEN COALESCE(started_at, ?4) ELSE started_at END,"
+        " finished_at = CASE WHEN ?3 IN ('FINISHED', 'RELEASED') THEN COALESCE(finished_at, ?4)"
+        "  ELSE finished_at END"
+        " WHERE id = ?1 AND status = ?2";
+    _cleanup_(query_done)
+    struct query q = { 0 };
+
+    if (query_open(&q, h, sql, err) < 0)
+        return -1;
+    query_text(&q, 1, id);
+    query_text(&q, 2, project_status_text(from));
+    query_text(&q, 3, project_status_text(to));
+    query_i64(&q, 4, clock_now_s());
+    if (query_run(&q, err) < 0)
+        return -1;
+    return (int)db_changes(h);
+}
+
+int store_project_move(struct store *st, const char *id, enum project_status from,
+                       enum project_status to, const char *why, struct err *err)
+{
+    char message[512];
+    _cleanup_(store_return)
+    struct lease l = { 0 };
+    _cleanup_(txn_done)
+    struct txn t = { 0 };
+    int moved;
+
+    (void)snprintf(message, sizeof(message), "%s -> %s: %s", project_status_text(from),
+                   project_status_text(to), why);
+    if (store_borrow(st, &l, err) < 0 || txn_begin(&t, l.db, err) < 0)
+        return -1;
+    moved = move_row(l.db, id, from, to, err);
+    if (moved <= 0)
+        return moved;
+    if (history_add(l.db, id, to == PS_FAILED ? "ERROR" : "INFO", "project_status", message, err) <
+        0)
+        return -1;
+    FAULT("store.project_move.before");
+    if (txn_commit(&t, err) < 0)
+        return -1;
+    FAULT("store.project_move.after");
+    return 1;
+}
+
+int store_project_set_config(struct store *st, const char *id, struct json_object *config,
+                             struct err *err)
+{
+    static const char sql[] = "UPDATE project SET config = ?2, modified_at = ?3 WHERE id = ?1";
+    _cleanup_(store_return)
+    struct lease l = { 0 };
+    _cleanup_(query_done)
+    struct query q = { 0 };
+
+    if (store_borrow(st, &l, err) < 0 || query_open(&q, l.db, sql, err) < 0)
+        return -1;
+    query_text(&q, 1, id);
+    query_json(&q, 2, config);
+    query_i64(&q, 3, clock_now_s());
+    if (query_run(&q, err) < 0)
+        return -1;
+    if (db_changes(l.db) == 0)
+        return err_set(err, ERR_PROJECT_NOT_FOUND, "no project %s (%s)", id,
+                       err_wire(ERR_PROJECT_NOT_FOUND));
+    return 0;
+}
+
+#define LIST_FROM                                                                                  \
+    " FROM project p JOIN source s ON s.id = p.source_id JOIN source k ON k.id = p.sink_id"        \
+    " WHERE p.status IN (SELECT value FROM json_each(?1))"                                         \
+    " AND (?2 IS NULL OR p.name LIKE ?2 ESCAPE '\\' OR p.id LIKE ?2 ESCAPE '\\')"                  \
+    " AND (?3 IS NULL OR p.type = ?3)"                                                             \
+    " AND (?4 IS NULL OR s.type IN (SELECT value FROM json_each(?4)))"                             \
+    " AND (?5 IS NULL OR k.type IN (SELECT value FROM json_each(?5)))"
+
+/* What the filter binds, made once for the count and the page. */
+struct bound_filter {
+    char *like;
+    struct json_object *statuses, *source_types, *sink_types;
+};
+
+static void bound_filter_done(struct bound_filter *b)
+{
+    free(b->like);
+    json_putp(&b->statuses);
+    json_putp(&b->source_types);
+    json_putp(&b->sink_types);
+}
+
+static void bind_filter(struct query *q, const struct bound_filter *b, const char *type)
+{
+    query_json(q, 1, b->statuses);
+    query_text(q, 2, b->like);
+    query_text(q, 3, type);
+    query_json(q, 4, b->source_types);
+    query_json(q, 5, b->sink_types);
+}
+
+static int count_rows(struct db *h, const struct bound_filter *b, const char *type, int64_t *ret,
+                      struct err *err)
+{
+    static const char sql[] = "SELECT COUNT(*)" LIST_FROM;
+    _cleanup_(query_done)
+    struct query q = { 0 };
+
+    if (query_open(&q, h, sql, err) < 0)
+        return -1;
+    bind_filter(&q, b, type);
+    if (query_step(&q, err) < 0)
+        return -1;
+    *ret = query_get_i64(&q, 0);
+    return 0;
+}
+
+int store_project_list(struct store *st, const struct project_filter *f, struct project ***ret,
+                       size_t *ret_count, int64_t *ret_total, struct err *err)
+{
+    /*
+     * ?9 is 1 or -1: turns the order round; seq breaks ties within a second. Of the mapping only
+     * the mode: a page of projects with thousands of tables each would not fit the daemon's memory.
+     */
+    static const char sql[] =
+        "SELECT " COLUMNS_WITH("json_replace(p.config, '$.transferMapping',"
+                               " json_object('mode', p.config ->> '$.transferMapping.mode'))")
+            LIST_FROM " ORDER BY CASE WHEN ?8 THEN p.modified_at ELSE p.created_at END * ?9,"
+                      " p.seq * ?9 LIMIT ?6 OFFSET ?7";
+    _cleanup_(bound_filter_done)
+    struct bound_filter b = {
+        .statuses = status_list(f->statuses != 0 ? f->statuses : ~(1U << PS_DELETED)),
+        .source_types = db_text_list(f->source_types),
+        .sink_types = db_text_list(f->sink_types),
+    };
+    _cleanup_(store_return)
+    struct lease l = { 0 };
+    _cleanup_(query_done)
+    struct query q = { 0 };
+    struct project **list;
+    int64_t total = 0;
+    size_t n = 0;
+    int r;
+
+    if (db_like(f->search, &b.like, err) < 0 || store_borrow(st, &l, err) < 0 ||
+        count_rows(l.db, &b, f->type, &total, err) < 0 || query_open(&q, l.db, sql, err) < 0)
+        return -1;
+    bind_filter(&q, &b, f->type);
+    query_i64(&q, 6, db_limit(&f->page));
+    query_i64(&q, 7, db_offset(&f->page));
+    query_i64(&q, 8, f->page.by_modified);
+    query_i64(&q, 9, f->page.ascending ? 1 : -1);
+    list = calloc((size_t)db_limit(&f->page), sizeof(struct project *));
+    if (list == NULL)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    while ((r = query_step(&q, err)) > 0) {
+        r = read_row(&q, &list[n], err);
+        if (r < 0)
+            break;
+        n++;
+    }
+    if (r < 0) {
+        project_list_free(list, n);
+        return -1;
+    }
+    *ret = list;
+    *ret_count = n;
+    *ret_total = total;
+    return 0;
+}
+
+int store_project_ids(struct store *st, unsigned statuses, char (**ret)[ID_MAX], size_t *ret_count,
+                      struct err *err)
+{
+    static const char sql[] = "SELECT id FROM project"
+                              " WHERE status IN (SELECT value FROM json_each(?1)) ORDER BY seq";
+    _cleanup_(json_putp)
+    struct json_object *list = status_list(statuses);
+    _cleanup_(store_return)
+    struct lease l = { 0 };
+    _cleanup_(query_done)
+    struct query q = { 0 };
+
+    if (store_borrow(st, &l, err) < 0 || query_open(&q, l.db, sql, err) < 0)
+        return -1;
+    query_json(&q, 1, list);
+    return query_get_ids(&q, ret, ret_count, err);
+}
+
+int store_project_uses_source(struct store *st, const char *source_id, int64_t *ret,
+                              struct err *err)
+{
+    static const char sql[] = "SELECT COUNT(*) FROM project WHERE (source_id = ?1 OR sink_id = ?1)"
+                              " AND status NOT IN ('RELEASED', 'DELETED')";
+    _cleanup_(store_return)
+    struct lease l = { 0 };
+    _cleanup_(query_done)
+    struct query q = { 0 };
+
+    if (store_borrow(st, &l, err) < 0 || query_open(&q, l.db, sql, err) < 0)
+        return -1;
+    query_text(&q, 1, source_id);
+    if (query_step(&q, err) < 0)
+        return -1;
+    *ret = query_get_i64(&q, 0);
+    return 0;
+}

@@ -1,0 +1,163 @@
+/*
+ * The schema, as numbered steps: step n brings version n to n + 1, in one transaction with the row
+ * that says so. A released step is never edited; a change is a new step.
+ */
+#include "store/db.h"
+
+#include "base/banned.h"
+
+static const char v1[] =
+    "CREATE TABLE source ("
+    " seq INTEGER PRIMARY KEY,"
+    " id TEXT NOT NULL UNIQUE,"
+    " name TEXT NOT NULL,"
+    " type TEXT NOT NULL,"
+    " host TEXT NOT NULL,"
+    " port INTEGER NOT NULL,"
+    " user TEXT NOT NULL,"
+    " password_sealed TEXT NOT NULL,"
+    " extra TEXT,"
+    " version TEXT, charset TEXT, timezone TEXT,"
+    " created_at INTEGER NOT NULL, modified_at INTEGER NOT NULL,"
+    " deleted_at INTEGER"
+    ") STRICT;"
+    "CREATE UNIQUE INDEX source_name ON source (name) WHERE deleted_at IS NULL;"
+
+    "CREATE TABLE project ("
+    " seq INTEGER PRIMARY KEY,"
+    " id TEXT NOT NULL UNIQUE,"
+    " name TEXT NOT NULL,"
+    " type TEXT NOT NULL,"
+    " owner TEXT NOT NULL,"
+    " status TEXT NOT NULL,"
+    " source_id TEXT NOT NULL REFERENCES source (id),"
+    " sink_id TEXT NOT NULL REFERENCES source (id),"
+    " config TEXT NOT NULL,"
+    " created_at INTEGER NOT NULL, modified_at INTEGER NOT NULL,"
+    " started_at INTEGER, finished_at INTEGER"
+    ") STRICT;"
+    "CREATE UNIQUE INDEX project_name ON project (owner, name) WHERE status <> 'DELETED';"
+    "CREATE INDEX project_status ON project (status);"
+    "CREATE INDEX project_source ON project (source_id);"
+    "CREATE INDEX project_sink ON project (sink_id);"
+
+    "CREATE TABLE step ("
+    " project_id TEXT NOT NULL REFERENCES project (id) ON DELETE CASCADE,"
+    " name TEXT NOT NULL,"
+    " place INTEGER NOT NULL,"
+    " status TEXT NOT NULL,"
+    " progress REAL NOT NULL DEFAULT 0,"
+    " info TEXT, error TEXT,"
+    " checkpoint INTEGER,"
+    " started_at INTEGER, finished_at INTEGER,"
+    " PRIMARY KEY (project_id, name)"
+    ") STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE precheck ("
+    " seq INTEGER PRIMARY KEY,"
+    " id TEXT NOT NULL UNIQUE,"
+    " project_id TEXT REFERENCES project (id) ON DELETE CASCADE,"
+    " status TEXT NOT NULL,"
+    " progress REAL NOT NULL DEFAULT 0,"
+    " body TEXT, error TEXT,"
+    " created_at INTEGER NOT NULL, modified_at INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX precheck_project ON precheck (project_id, seq);"
+    "CREATE TABLE precheck_item ("
+    " seq INTEGER PRIMARY KEY,"
+    " precheck_id TEXT NOT NULL REFERENCES precheck (id) ON DELETE CASCADE,"
+    " check_type TEXT NOT NULL,"
+    " endpoint_type TEXT NOT NULL,"
+    " item TEXT NOT NULL,"
+    " UNIQUE (precheck_id, check_type, endpoint_type)"
+    ") STRICT;"
+    "CREATE TABLE precheck_skip ("
+    " seq INTEGER PRIMARY KEY,"
+    " project_id TEXT NOT NULL REFERENCES project (id) ON DELETE CASCADE,"
+    " check_type TEXT NOT NULL,"
+    " endpoint_type TEXT NOT NULL,"
+    " user TEXT NOT NULL,"
+    " at INTEGER NOT NULL,"
+    " UNIQUE (project_id, check_type, endpoint_type)"
+    ") STRICT;"
+
+    "CREATE TABLE event ("
+    " seq INTEGER PRIMARY KEY,"
+    " project_id TEXT NOT NULL REFERENCES project (id) ON DELETE CASCADE,"
+    " at INTEGER NOT NULL,"
+    " level TEXT NOT NULL,"
+    " event TEXT NOT NULL,"
+    " message TEXT NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX event_project ON event (project_id, seq);"
+
+    "CREATE TABLE user ("
+    " name TEXT PRIMARY KEY,"
+    " password_hash TEXT NOT NULL,"
+    " role TEXT NOT NULL,"
+    " created_at INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE access_key ("
+    " id TEXT PRIMARY KEY,"
+    " secret_sealed TEXT NOT NULL,"
+    " user_name TEXT NOT NULL REFERENCES user (name) ON DELETE CASCADE,"
+    " created_at INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID;";
+
+static const char *const steps[] = { v1 };
+_Static_assert(ARRAY_SIZE(steps) == SCHEMA_VERSION, "one step a version");
+
+static int read_version(struct db *h, int *ret, struct err *err)
+{
+    static const char sql[] = "SELECT COALESCE(MAX(version), 0) FROM schema_version";
+    _cleanup_(query_done)
+    struct query q = { 0 };
+
+    if (query_open(&q, h, sql, err) < 0 || query_step(&q, err) < 0)
+        return -1;
+    *ret = (int)query_get_i64(&q, 0);
+    return 0;
+}
+
+/* One step, if the version is still below it when the lock is ours: two daemons may race. */
+static int one_step(struct db *h, int to, bool *ret_more, struct err *err)
+{
+    static const char done[] =
+        "INSERT INTO schema_version (version, applied_at) VALUES (?1, unixepoch())";
+    _cleanup_(txn_done)
+    struct txn t = { 0 };
+    _cleanup_(query_done)
+    struct query q = { 0 };
+    int version = 0;
+
+    if (txn_begin(&t, h, err) < 0 || read_version(h, &version, err) < 0)
+        return -1;
+    if (version > SCHEMA_VERSION) {
+        (void)err_set(err, ERR_STORE, "the store has schema version %d, this program knows %d",
+                      version, (int)SCHEMA_VERSION);
+        return err_advise(err, "Start the newer Causeway that made this data directory.");
+    }
+    *ret_more = version < to;
+    if (!*ret_more)
+        return 0;
+    if (db_exec(h, steps[version], err) < 0 || query_open(&q, h, done, err) < 0)
+        return -1;
+    query_i64(&q, 1, version + 1);
+    if (query_run(&q, err) < 0)
+        return -1;
+    return txn_commit(&t, err);
+}
+
+int db_schema(struct db *h, int to, struct err *err)
+{
+    static const char base[] = "CREATE TABLE IF NOT EXISTS schema_version ("
+                               " version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL) STRICT";
+    bool more = true;
+
+    if (db_exec(h, base, err) < 0)
+        return -1;
+    while (more)
+        if (one_step(h, to, &more, err) < 0)
+            return err_wrap(err, "bring the store's schema up to date");
+    return 0;
+}

@@ -1,0 +1,50 @@
+/* Data sources: saved connections. */
+#ifndef STORE_SOURCE_H
+#define STORE_SOURCE_H
+
+#include <json-c/json.h>
+
+#include "base/id.h"
+#include "store/store.h"
+
+struct source {
+    char id[ID_MAX]; /* e_… */
+    char *name;
+    char *type; /* MYSQL, MARIADB, OB_MYSQL, POLARDB_MYSQL */
+    char *host;
+    int port;
+    char *user;                /* as sent to the server: user@tenant#cluster for OceanBase */
+    char *password_sealed;     /* base/secret.h box, about "source:<id>" */
+    struct json_object *extra; /* schema, tenant, cluster, useSsl, region, description, role, … */
+    char *version, *charset, *timezone; /* learnt by a worker; NULL until then */
+    int64_t created_at, modified_at;    /* Unix seconds */
+};
+
+void source_free(struct source *s);
+DEFINE_CLEANUP(struct source, source_free)
+
+/* store_source_add(): ERR_NAME_TAKEN, ERR_LIMIT. `s` stays the caller's; times are set in it, and
+ * the id unless it has one: the password is sealed about the id, so a caller makes it first. */
+int store_source_add(struct store *st, struct source *s, struct err *err);
+/* store_source_get(): ERR_SOURCE_NOT_FOUND. Deleted ones are found with include_deleted: projects
+ * go on using them. */
+int store_source_get(struct store *st, const char *id, bool include_deleted, struct source **ret,
+                     struct err *err);
+/* store_source_delete(): hides it from lists; projects that use it keep working (oms-api.md 4.14).
+ */
+int store_source_delete(struct store *st, const char *id, struct err *err);
+int store_source_learn(struct store *st, const char *id, const char *version, const char *charset,
+                       const char *timezone, struct err *err);
+
+struct source_filter {
+    const char *search;       /* part of name or id; NULL: all */
+    const char *const *types; /* NULL-terminated; NULL: all */
+    struct page page;
+};
+/* store_source_list(): *ret is an array of *ret_count, free each and the array (source_list_free).
+ */
+int store_source_list(struct store *st, const struct source_filter *f, struct source ***ret,
+                      size_t *ret_count, int64_t *ret_total, struct err *err);
+void source_list_free(struct source **list, size_t count);
+
+#endif
