@@ -1,0 +1,351 @@
+/*
+ * A worker that does as a script says. The file DATADIR/script.STEP holds "WORD [N]": with N only
+ * the first N starts behave so, then it does as a good worker does. Each start appends a line to
+ * DATADIR/starts; the assignment goes to DATADIR/assignment.STEP and what the process was given to
+ * DATADIR/process.STEP, for the tests to look at.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/chan.h"
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/num.h"
+#include "base/strbuf.h"
+
+#include "base/banned.h"
+
+struct fake {
+    struct chan *chan;
+    struct json_object *task;
+    const char *dir, *step, *kind;
+    bool deaf;
+};
+
+static void put_file(const struct fake *f, const char *name, const char *text)
+{
+    char path[512];
+    struct err err = { 0 };
+
+    (void)snprintf(path, sizeof(path), "%s/%s.%s", f->dir, name, f->step);
+    (void)fs_write_atomic(path, text, strlen(text), 0600, &err);
+}
+
+static void say(struct fake *f, const char *text)
+{
+    struct json_object *o = NULL;
+    struct err err = { 0 };
+
+    if (json_parse(text, strlen(text), 16, &o, &err) < 0 || chan_send(f->chan, o, &err) < 0)
+        _exit(9);
+    json_object_put(o);
+}
+
+static void say_error(struct fake *f, enum err_code code, const char *message, bool retrying)
+{
+    struct json_object *o = json_object_new_object();
+    struct err what = { 0 }, err = { 0 };
+
+    (void)err_set(&what, code, "%s", message);
+    json_add_str(o, "t", "error");
+    json_add(o, "error", json_from_err(&what));
+    json_add_bool(o, "retrying", retrying);
+    (void)chan_send(f->chan, o, &err);
+    json_object_put(o);
+}
+
+/* Handles what comes down; ends the process on `stop` and when the daemon is gone. */
+static void listen_ms(struct fake *f, int ms)
+{
+    struct pollfd p = { .fd = chan_fd(f->chan), .events = POLLIN };
+    struct json_object *o = NULL;
+    struct err err = { 0 };
+
+    if (poll(&p, 1, ms) <= 0)
+        return;
+    if (chan_recv(f->chan, &o, &err) <= 0)
+        _exit(7);
+    if (strcmp(json_get_str(o, "t", ""), "stop") == 0 && !f->deaf)
+        _exit(0);
+    if (strcmp(json_get_str(o, "t", ""), "throttle") == 0)
+        put_file(f, "throttle", json_text(o));
+    json_object_put(o);
+}
+
+static void wait_for_go(struct fake *f)
+{
+    char path[512];
+
+    (void)snprintf(path, sizeof(path), "%s/go.%s", f->dir, f->step);
+    while (access(path, F_OK) != 0)
+        listen_ms(f, 10);
+}
+
+static void finish(struct fake *f)
+{
+    say(f, "{\"t\":\"progress\",\"progress\":50,\"stepInfo\":{\"processedRecords\":1}}");
+    if (strcmp(f->kind, "precheck") == 0)
+        say(f, "{\"t\":\"item\",\"checkType\":\"DB_VERSION\",\"endpointType\":\"SOURCE\","
+               "\"name\":\"n\",\"status\":\"PASSED\",\"message\":\"\",\"advice\":\"\","
+               "\"skippable\":false}");
+    if (strcmp(f->kind, "relay") == 0 || strcmp(f->kind, "incr") == 0) {
+        say(f, "{\"t\":\"checkpoint\",\"timestamp\":1700000000,\"file\":\"b.1\",\"pos\":4,"
+               "\"gtid\":null}");
+        say(f, "{\"t\":\"ready\"}");
+        for (;;)
+            listen_ms(f, 1000);
+    }
+    say(f, "{\"t\":\"done\",\"stepInfo\":{\"processedRecords\":2}}");
+    _exit(0);
+}
+
+/* ---------------------------------------------------------------------- the words of a script */
+
+static void do_segv(struct fake *f)
+{
+    (void)f;
+    (void)signal(SIGSEGV, SIG_DFL); /* a sanitizer's handler would exit instead */
+    (void)raise(SIGSEGV);
+}
+
+static void do_kill(struct fake *f)
+{
+    (void)f;
+    (void)raise(SIGKILL);
+}
+
+static void do_exit3(struct fake *f)
+{
+    (void)f;
+    _exit(3);
+}
+
+static void do_exit0(struct fake *f)
+{
+    (void)f;
+    _exit(0);
+}
+
+static void do_error(struct fake *f)
+{
+    say_error(f, ERR_TABLE_NOT_EMPTY, "table shop.orders is not empty", false);
+    _exit(1);
+}
+
+static void do_stale(struct fake *f)
+{
+    say_error(f, ERR_EPOCH_STALE, "another worker has taken over", false);
+    _exit(1);
+}
+
+static void do_trouble(struct fake *f)
+{
+    say_error(f, ERR_DB_LOST, "connection to source lost", true);
+    wait_for_go(f);
+    finish(f);
+}
+
+static void do_trouble_segv(struct fake *f)
+{
+    say_error(f, ERR_DB_LOST, "connection to source lost", true);
+    do_segv(f);
+}
+
+static void do_garbage(struct fake *f)
+{
+    (void)!write(chan_fd(f->chan), "this is { not json\n", 19);
+    wait_for_go(f);
+}
+
+static void do_unknown(struct fake *f)
+{
+    say(f, "{\"t\":\"banana\"}");
+    wait_for_go(f);
+}
+
+static void do_badprogress(struct fake *f)
+{
+    say(f, "{\"t\":\"progress\",\"progress\":101}");
+    wait_for_go(f);
+}
+
+static void do_flood(struct fake *f)
+{
+    for (int i = 0; i < 20000; i++) {
+        say(f, "{\"t\":\"progress\",\"progress\":1,\"stepInfo\":{}}");
+        say(f, "{\"t\":\"event\",\"level\":\"info\",\"event\":\"noise\",\"message\":\"noise\"}");
+    }
+    finish(f);
+}
+
+static void do_hold(struct fake *f)
+{
+    say(f, "{\"t\":\"progress\",\"progress\":10}");
+    wait_for_go(f);
+    finish(f);
+}
+
+static void do_deaf(struct fake *f)
+{
+    f->deaf = true;
+    (void)signal(SIGTERM, SIG_IGN);
+    do_hold(f);
+}
+
+static void do_closed(struct fake *f)
+{
+    (void)f;
+    (void)close(3);
+    for (;;)
+        (void)pause();
+}
+
+static void do_halfdone(struct fake *f)
+{
+    say(f, "{\"t\":\"done\"}");
+    (void)raise(SIGKILL);
+}
+
+static void say_failed_item(struct fake *f)
+{
+    say(f, "{\"t\":\"item\",\"checkType\":\"DB_INCR_LOG\",\"endpointType\":\"SOURCE\","
+           "\"name\":\"n\",\"status\":\"FAILED\",\"message\":\"log_bin is off\","
+           "\"advice\":\"set it\",\"skippable\":false}");
+}
+
+static void do_faildone(struct fake *f)
+{
+    say_failed_item(f);
+    finish(f);
+}
+
+static void do_failerror(struct fake *f)
+{
+    say_failed_item(f);
+    say_error(f, ERR_PRECHECK_FAILED, "1 check failed", false);
+    _exit(1);
+}
+
+static const struct {
+    const char *word;
+    void (*act)(struct fake *f);
+} acts[] = {
+    { "segv", do_segv },
+    { "kill", do_kill },
+    { "exit3", do_exit3 },
+    { "exit0", do_exit0 },
+    { "error", do_error },
+    { "stale", do_stale },
+    { "trouble", do_trouble },
+    { "trouble_segv", do_trouble_segv },
+    { "garbage", do_garbage },
+    { "unknown", do_unknown },
+    { "badprogress", do_badprogress },
+    { "flood", do_flood },
+    { "hold", do_hold },
+    { "deaf", do_deaf },
+    { "closed", do_closed },
+    { "halfdone", do_halfdone },
+    { "faildone", do_faildone },
+    { "failerror", do_failerror },
+};
+
+/* ---------------------------------------------------------------------- */
+
+/* Appends a line to DATADIR/starts; returns which start of this step it is, from 1. */
+static int64_t note_start(const struct fake *f)
+{
+    char path[512], line[160];
+    _cleanup_(freep)
+    char *all = NULL;
+    size_t len = 0;
+    struct err err = { 0 };
+    int64_t n = 0;
+    int fd;
+
+    (void)snprintf(path, sizeof(path), "%s/starts", f->dir);
+    (void)snprintf(line, sizeof(line), "%s\n", f->step);
+    fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (fd < 0 || write(fd, line, strlen(line)) < 0)
+        return 1;
+    (void)close(fd);
+    if (fs_read_all(path, 1 << 20, &all, &len, &err) < 0)
+        return 1;
+    for (char *at = all; (at = strstr(at, line)) != NULL; at += strlen(line))
+        n++;
+    return n;
+}
+
+/* Everything this process was given: arguments, environment, descriptors. */
+static void note_process(const struct fake *f, int argc, char **argv)
+{
+    _cleanup_(strbuf_done)
+    struct strbuf b = STRBUF(65536);
+    DIR *d = opendir("/proc/self/fd");
+    struct dirent *e;
+
+    for (int i = 0; i < argc; i++)
+        strbuf_addf(&b, "arg %s\n", argv[i]);
+    for (char **v = environ; *v != NULL; v++)
+        strbuf_addf(&b, "env %s\n", *v);
+    while (d != NULL && (e = readdir(d)) != NULL)
+        if (e->d_name[0] != '.' && strcmp(e->d_name, "0") != 0)
+            strbuf_addf(&b, "fd %s\n", e->d_name);
+    if (d != NULL)
+        (void)closedir(d);
+    strbuf_addf(&b, "group %d\n", getpgrp() == getpid());
+    put_file(f, "process", strbuf_str(&b));
+}
+
+static void act_out(struct fake *f, int64_t start)
+{
+    char path[512];
+    _cleanup_(freep)
+    char *text = NULL;
+    char *blank;
+    size_t len = 0;
+    struct err err = { 0 };
+    uint64_t most = 0;
+
+    (void)snprintf(path, sizeof(path), "%s/script.%s", f->dir, f->step);
+    if (access(path, F_OK) != 0 || fs_read_all(path, 256, &text, &len, &err) < 0)
+        return;
+    blank = strchr(text, ' ');
+    if (blank != NULL) {
+        *blank = '\0';
+        if (!num_parse_u64(blank + 1, 1000, &most) || (uint64_t)start > most)
+            return;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(acts); i++)
+        if (strcmp(acts[i].word, text) == 0)
+            acts[i].act(f);
+}
+
+int main(int argc, char **argv)
+{
+    struct fake f = { 0 };
+    struct err err = { 0 };
+    int64_t start;
+
+    if (argc > 2 && strcmp(argv[2], "MUTE") == 0) /* it never reads what it is sent */
+        for (;;)
+            (void)pause();
+    if (chan_new(3, &f.chan, &err) < 0 || chan_recv(f.chan, &f.task, &err) <= 0)
+        _exit(8); /* nothing came: no words of a leak, either */
+    f.dir = json_get_str(f.task, "dataDir", "/");
+    f.step = json_get_str(f.task, "step", "?");
+    f.kind = json_get_str(f.task, "kind", "?");
+    start = note_start(&f);
+    put_file(&f, "assignment", json_text(f.task));
+    note_process(&f, argc, argv);
+    say(&f, "{\"t\":\"hello\",\"pid\":1,\"version\":\"" CAUSEWAY_VERSION "\"}");
+    say(&f, "{\"t\":\"endpoint\",\"end\":\"source\",\"version\":\"10.11\",\"charset\":\"utf8mb4\","
+            "\"timezone\":\"UTC\",\"flavour\":\"MARIADB\"}");
+    act_out(&f, start);
+    finish(&f);
+}

@@ -1,0 +1,611 @@
+"""A running causewayd against bad and good clients: the transport, the envelope, validation and the data directory.
+
+Usage: daemon_test.py CAUSEWAYD OPENAPI [TestCase.test_name…]. No database server is needed. Every answer of the API is
+held against openapi.yaml when jsonschema is installed.
+"""
+
+import base64
+import concurrent.futures
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import yaml
+
+try:
+    import jsonschema
+except ImportError:
+    jsonschema = None
+
+PROGRAM, OPENAPI = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+
+
+def read(path):
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+SPEC = yaml.safe_load(read(OPENAPI))
+ENVELOPE = {"success", "errorDetail", "code", "message", "advice", "requestId", "pageNumber", "pageSize", "totalCount",
+            "cost", "data"}
+INJECTION = "x'; DROP TABLE project; --"
+
+
+def validate(action, answer):
+    operation = SPEC["paths"].get(f"/api/v2?Action={action}")
+    if jsonschema is None or operation is None:
+        return
+    name = "FailureEnvelope"
+    if answer["success"]:
+        response = operation["post"]["responses"]["200"]
+        if "$ref" in response:
+            response = SPEC["components"]["responses"][response["$ref"].rsplit("/", 1)[1]]
+        name = response["content"]["application/json"]["schema"]["oneOf"][0]["$ref"].rsplit("/", 1)[1]
+    schema = {"$ref": f"#/components/schemas/{name}", "components": SPEC["components"]}
+    jsonschema.Draft202012Validator(schema).validate(answer)
+
+
+class Daemon:
+    def __init__(self, directory, *args):
+        self.directory = directory
+        self.data_dir = os.path.join(directory, "data")
+        self.args = args
+        self.log = os.path.join(directory, "log")
+        self.process = None
+
+    def spawn(self, *args):
+        command = [PROGRAM, "--data-dir", self.data_dir, "--listen", "127.0.0.1:0", *self.args, *args]
+        with open(self.log, "ab") as log:
+            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def start(self):
+        path = os.path.join(self.data_dir, "listen")
+        if os.path.exists(path):
+            os.unlink(path)             # of a killed daemon
+        self.process = self.spawn()
+        end = time.monotonic() + 20
+        while not os.path.exists(path):
+            if time.monotonic() > end or self.process.poll() is not None:
+                raise AssertionError(f"no start: {self.tail()}")
+            time.sleep(0.02)
+        host, port = read(path).strip().rsplit(":", 1)
+        self.address = (host, int(port))
+        credentials = json.loads(read(os.path.join(self.data_dir, "initial-credentials.json")))
+        self.auth = (credentials["username"], credentials["password"])
+        return self
+
+    def tail(self):
+        return read(self.log)[-6000:]
+
+    def stop(self):
+        self.process.terminate()
+        return self.process.wait(12)
+
+    def http(self, method, path, body=None, headers=None, auth="initial"):
+        headers = dict(headers or {})
+        auth = self.auth if auth == "initial" else auth
+        if auth:
+            headers["Authorization"] = "Basic " + base64.b64encode(":".join(auth).encode()).decode()
+        connection = http.client.HTTPConnection(*self.address, timeout=15)
+        try:
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            return response.status, dict(response.getheaders()), response.read()
+        finally:
+            connection.close()
+
+    def raw(self, action, text, auth="initial"):
+        status, _, body = self.http("POST", f"/api/v2?Action={action}", text, {"Content-Type": "application/json"}, auth)
+        answer = json.loads(body)
+        assert set(answer) == ENVELOPE, answer
+        validate(action, answer)
+        return status, answer
+
+    def answer(self, action, body=None):
+        began = time.monotonic()
+        status, answer = self.raw(action, json.dumps(body or {}))
+        assert status == 200, (status, answer)
+        assert time.monotonic() - began < 3, "every call answers in under 3 s"
+        return answer
+
+    def data(self, action, body=None):
+        answer = self.answer(action, body)
+        assert answer["success"], answer
+        return answer["data"]
+
+    def fault(self, action, body=None):
+        answer = self.answer(action, body)
+        assert not answer["success"], answer
+        return answer
+
+    def source(self, name, **more):
+        return self.data("CreateMySqlDataSource", {"name": name, "ip": "127.0.0.1", "port": 3306, "userName": "root",
+                                                   "password": base64.b64encode(b"pa55word!").decode(), **more})
+
+
+def fields(answer):
+    return {fault["field"]: fault["problem"] for fault in answer["errorDetail"]["extraContext"]["faults"]}
+
+
+class Base(unittest.TestCase):
+    args = ()
+
+    @classmethod
+    def setUpClass(cls):
+        cls.scratch = tempfile.TemporaryDirectory(prefix="causewayd-test-")
+        cls.d = Daemon(cls.scratch.name, *cls.args).start()
+        cls.count = 0
+
+    @classmethod
+    def tearDownClass(cls):
+        status = cls.d.stop()
+        log = cls.d.tail()
+        cls.scratch.cleanup()
+        assert status == 0, f"exit status {status}\n{log}"
+        assert not re.search(r"Sanitizer|runtime error", log), log
+        assert "pa55word!" not in log
+
+    def name(self, prefix="n"):
+        type(self).count += 1
+        return f"{prefix}-{type(self).__name__}-{self.count}"
+
+    def body(self, **more):
+        ends = {"sourceEndpointId": self.d.source(self.name("s")), "sinkEndpointId": self.d.source(self.name("t"))}
+        return {"name": self.name("p"), **ends, "transferMapping": {"databases": [{"name": "shop"}]},
+                "enableStructTransfer": True, "enableFullTransfer": True, "enableIncrTransfer": True, **more}
+
+
+class Transport(Base):
+    def test_health_metrics_openapi_console(self):
+        status, headers, body = self.d.http("GET", "/healthz", auth=None)
+        self.assertEqual((status, json.loads(body)), (200, {"status": "ok"}))
+        status, _, body = self.d.http("GET", "/metrics", auth=None)
+        self.assertEqual(status, 200)
+        self.assertIn(b'causeway_projects{status="RUNNING"}', body)
+        status, _, body = self.d.http("GET", "/openapi.yaml", auth=None)
+        self.assertEqual(yaml.safe_load(body), SPEC)
+        status, headers, body = self.d.http("GET", "/", auth=None)
+        self.assertEqual(status, 200)
+        self.assertIn("default-src 'none'", headers["Content-Security-Policy"])
+        self.assertEqual(headers["X-Content-Type-Options"], "nosniff")
+        for path in re.findall(rb'(?:src|href)="(/[^"]+)"', body):
+            self.assertEqual(self.d.http("GET", path.decode(), auth=None)[0], 200, path)
+        self.assertEqual(self.d.http("HEAD", "/", auth=None)[0], 200)
+
+    def test_unknown_path_and_method(self):
+        for path in ("/nope", "/api", "/../../etc/passwd", "/%2e%2e/etc/passwd", "/api/v2/x"):
+            status, _, body = self.d.http("GET", path)
+            self.assertEqual(status, 404, path)
+            self.assertEqual(set(json.loads(body)), ENVELOPE)
+        status, headers, body = self.d.http("GET", "/api/v2?Action=ListProjects")
+        self.assertEqual((status, headers["Allow"]), (405, "POST"))
+        self.assertFalse(json.loads(body)["success"])
+        self.assertEqual(self.d.http("PUT", "/healthz")[0], 405)
+        self.assertEqual(self.d.http("POST", "/nope")[0], 404)
+
+    def test_rpc_dialect_says_no(self):
+        status, _, body = self.d.http("POST", "/", "Id=np_1", {"x-acs-action": "StartProject"}, None)
+        self.assertEqual(status, 501)
+        self.assertEqual(set(json.loads(body)), {"Code", "Message", "RequestId"})
+
+    def test_credentials(self):
+        for auth in (None, ("admin", "wrong"), ("nobody", "x"), ("", ""), ("admin" * 50, "x")):
+            status, headers, body = self.d.http("POST", "/api/v2?Action=ListProjects", "{}", auth=auth)
+            self.assertEqual(status, 401)
+            self.assertIn("Basic", headers["WWW-Authenticate"])
+            self.assertEqual(set(json.loads(body)), ENVELOPE)
+        for header in ("Basic", "Basic !!!", "Basic " + "A" * 5000, "Bearer x", "Basic " + base64.b64encode(b"admin").decode()):
+            status, _, _ = self.d.http("POST", "/api/v2?Action=ListProjects", "{}", {"Authorization": header}, None)
+            self.assertEqual(status, 401, header)
+
+    def test_wrong_logins_are_limited_but_not_the_right_ones(self):
+        self.assertEqual(self.d.raw("ListProjects", "{}")[0], 200)
+        texts = set()
+        for _ in range(25):
+            status, answer = self.d.raw("ListProjects", "{}", ("victim", "wrong"))
+            self.assertEqual(status, 401)
+            texts.add(answer["message"].split("]: ")[1])
+        self.assertIn("too many failed logins", texts)
+        self.assertEqual(self.d.raw("ListProjects", "{}")[0], 200)
+
+    def test_page_of_another_site(self):
+        status, _, body = self.d.http("POST", "/api/v2?Action=ListProjects", "{}", {"Sec-Fetch-Site": "cross-site"})
+        self.assertEqual((status, json.loads(body)["success"]), (200, False))
+
+    def test_large_body(self):
+        for size in (10 * 1024 * 1024, 4 * 1024 * 1024 + 1):
+            status, answer = self.d.raw("CreateProject", b" " * size)
+            self.assertEqual((status, answer["success"]), (413, False))
+        status, answer = self.d.raw("ListProjects", b"{}" + b" " * (4 * 1024 * 1024 - 2))
+        self.assertEqual((status, answer["success"]), (200, True))
+
+    def test_large_chunked_body(self):
+        def chunks():
+            for _ in range(160):
+                yield b" " * 65536
+        status, _, body = self.d.http("POST", "/api/v2?Action=ListProjects", chunks())
+        self.assertEqual(status, 413)
+        self.assertEqual(set(json.loads(body)), ENVELOPE)
+
+    def test_chunked_body(self):
+        status, _, body = self.d.http("POST", "/api/v2?Action=ListProjects", iter([b'{"page', b'Size"', b": 7}"]))
+        self.assertEqual((status, json.loads(body)["pageSize"]), (200, 7))
+
+    def test_huge_headers(self):
+        try:
+            self.assertIn(self.d.http("GET", "/healthz", headers={"X-Long": "a" * 60000}, auth=None)[0], (413, 431))
+        except ConnectionError:         # closed with a part unread: the answer may be lost on the way
+            pass
+        self.assertEqual(self.d.http("GET", "/healthz", auth=None)[0], 200)
+
+    def test_slow_clients_block_nobody(self):
+        slow = []
+        try:
+            for _ in range(100):
+                s = socket.create_connection(self.d.address)
+                s.sendall(b"POST /api/v2?Action=ListProjects HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\nX-")
+                slow.append(s)
+            began = time.monotonic()
+            for _ in range(20):
+                self.d.data("ListProjects")
+                for s in slow:
+                    s.sendall(b"a")
+            self.assertLess(time.monotonic() - began, 3)
+        finally:
+            for s in slow:
+                s.close()
+
+    def test_garbage_on_the_socket(self):
+        for text in (b"\0" * 1000, b"GET\r\n\r\n", b"POST / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00", b"POST /api/v2 HTTP/1.1\r\n"
+                     b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n"):
+            with socket.create_connection(self.d.address) as s:
+                s.sendall(text)
+        self.assertEqual(self.d.http("GET", "/healthz", auth=None)[0], 200)
+
+    def test_many_at_once(self):
+        with concurrent.futures.ThreadPoolExecutor(32) as pool:
+            answers = list(pool.map(lambda _: self.d.raw("ListProjects", "{}"), range(400)))
+        self.assertTrue(all(status == 200 and answer["success"] for status, answer in answers))
+
+
+class Requests(Base):
+    def test_unknown_and_unbuilt_actions(self):
+        answer = self.d.fault("NoSuchAction")
+        self.assertEqual(answer["code"], "CAUSEWAY-ACTION000001")
+        status, answer = self.d.raw("", "{}")
+        self.assertFalse(answer["success"])
+        status, _, body = self.d.http("POST", "/api/v2", "{}")
+        self.assertEqual((status, json.loads(body)["code"]), (200, "CAUSEWAY-ACTION000001"))
+        for action in ("StartFullVerify", "ListAllLabels", "CreateUser", "AdvanceProject"):
+            answer = self.d.fault(action)
+            self.assertEqual(answer["code"], "CAUSEWAY-NOTSUP000001")
+            self.assertIn(action, answer["message"])
+
+    def test_spelling_of_actions_and_keys(self):
+        self.d.data("listprojects")
+        self.d.data("CreateMysqlDataSource", {"NAME": self.name(), "Ip": "h", "PORT": "3306", "username": "u",
+                                              "Password": "", "uid": None, "unknown": 1, "useSsl": "true"})
+        one = self.d.data("ListDataSource", {"types": "MYSQL", "pageSize": "1", "pageNumber": 1.0, "searchKey": None})
+        self.assertEqual(len(one), 1)
+        self.assertTrue(one[0]["useSsl"])
+
+    def test_bodies_that_are_no_json_object(self):
+        deep = "[" * 200 + "]" * 200
+        for text in ("{", "[]", '"x"', "1", "nul", '{"a":1}x', '{"a":' + deep + "}", b'{"a":"\xff"}', "{\"a\":1,}"):
+            status, answer = self.d.raw("ListProjects", text)
+            self.assertEqual((status, answer["code"]), (200, "PARAM_ERROR"), text)
+        self.assertTrue(self.d.raw("ListProjects", "")[1]["success"])
+
+    def test_all_faults_at_once(self):
+        answer = self.d.fault("CreateMySqlDataSource", {"name": "has space", "ip": "a b", "port": "99999", "password": "?"})
+        self.assertEqual(answer["code"], "PARAM_ERROR")
+        self.assertEqual(set(fields(answer)), {"name", "ip", "port", "password", "userName"})
+        for name in fields(answer):
+            self.assertIn(f"{name}: ", answer["message"])
+        self.assertEqual(set(fields(self.d.fault("CreateProject"))),
+                         {"name", "sourceEndpointId", "sinkEndpointId", "transferMapping"})
+
+    def test_wrong_types(self):
+        for value in ({}, [], [1], {"a": 1}):
+            answer = self.d.fault("StartProject", {"id": value})
+            self.assertEqual(fields(answer), {"id": "must be a text"})
+        answer = self.d.fault("ListProjects", {"pageSize": 151, "pageNumber": 0, "order": "up", "status": ["NO"],
+                                               "needRelatedInfo": "maybe"})
+        self.assertEqual(set(fields(answer)), {"pageSize", "pageNumber", "order", "status[0]", "needRelatedInfo"})
+        answer = self.d.fault("CreateProject", self.body(transferMapping=[], fullTransferConfig="x", incrTransferConfig=3))
+        self.assertEqual(set(fields(answer)), {"transferMapping", "fullTransferConfig", "incrTransferConfig"})
+        self.assertIn("NUL", fields(self.d.fault("StartProject", {"id": "a\0b"}))["id"])
+
+    def test_unknown_ids(self):
+        for action in ("StartProject", "StopProject", "ResumeProject", "ReleaseProject", "DeleteProject", "DescribeProject",
+                       "DescribeProjectSteps", "DescribeProjectProgress", "UpdateProjectConfig", "GetPreCheckResult"):
+            answer = self.d.fault(action, {"id": "np_unknown"})
+            self.assertIn("GHANA-PROJECT000001", answer["message"], action)
+            self.assertEqual(answer["errorDetail"]["code"], "GHANA-PROJECT000001")
+        self.assertEqual(self.d.fault("GetPreCheckResult", {"id": "pc_x"})["code"], "GHANA-PRECHK000001")
+        self.assertEqual(self.d.fault("DeleteDataSource", {"id": "e_x"})["code"], "GHANA-ENDPNT000001")
+        answer = self.d.fault("CreateProject", self.body(sinkEndpointId="e_x"))
+        self.assertEqual(answer["code"], "GHANA-ENDPNT000001")
+        self.assertIn("sinkEndpointId", answer["message"])
+
+    def test_injection_in_every_name_and_filter(self):
+        self.d.data("ListProjects", {"searchKey": INJECTION})
+        self.assertEqual(self.d.data("ListProjects", {"searchKey": "%"}), [])
+        self.d.data("ListDataSource", {"searchKey": INJECTION, "types": [INJECTION]})
+        self.d.data("ListProjects", {"type": INJECTION, "sourceEndpointTypes": [INJECTION], "sinkEndpointTypes": [INJECTION]})
+        for action in ("StartProject", "DescribeProject", "GetPreCheckResult", "DeleteDataSource"):
+            self.d.fault(action, {"id": INJECTION})
+        table = {"name": "t", "mappedName": INJECTION, "whereClause": "1=1; DROP TABLE t", "filterColumns": ["a\nb"]}
+        mapping = {"databases": [{"name": INJECTION, "mappedName": "a`b"}, {"name": "b", "tables": [table, {"name": "c`d"}]}]}
+        answer = self.d.fault("CreateProject", self.body(
+            name=INJECTION, transferMapping=mapping, commonTransferConfig={"controlSchema": INJECTION}))
+        self.assertLessEqual({"name", "transferMapping.databases[0].name", "transferMapping.databases[0].mappedName",
+                              "transferMapping.databases[1].tables[0].mappedName",
+                              "transferMapping.databases[1].tables[0].filterColumns[0]",
+                              "transferMapping.databases[1].tables[1].name",
+                              "commonTransferConfig.controlSchema"}, set(fields(answer)))
+        rules = {"mode": "WILDCARD", "tableAndViewWhiteList": [INJECTION, "a.b`", "a..b", "a.[b", "a.*=b.x*", "a", "a.b\n"]}
+        self.assertEqual(len(fields(self.d.fault("CreateProject", self.body(transferMapping=rules)))), 7)
+        for clause in ("1=1) OR (1=1", "id IN (SELECT 1)", "SLEEP(5)", "a -- b", "a /* b", "a # b", "@x := 1", "a.b = 1", "x'"):
+            mapping = {"databases": [{"name": "b", "tables": [{"name": "t", "whereClause": clause}]}]}
+            answer = self.d.fault("CreateProject", self.body(transferMapping=mapping))
+            self.assertEqual(list(fields(answer)), ["transferMapping.databases[0].tables[0].whereClause"], clause)
+        self.d.data("ListProjects")
+
+    def test_what_is_not_built_is_said(self):
+        for more in ({"enableFullVerify": True}, {"enableReverseIncrTransfer": True}, {"type": "VERIFY"}, {"labelIds": ["l_1"]},
+                     {"commonTransferConfig": {"activeActive": True}}, {"incrTransferConfig": {"supportDDLTypes": ["CREATE_TABLE"]}},
+                     {"incrTransferConfig": {"recordTypeWhiteList": ["INSERT", "DDL"]}},
+                     {"incrTransferConfig": {"conflictStrategy": "overwrite"}},
+                     {"structTransferConfig": {"triggerMigrationType": "WITH_TRANSFER_APP_SWITCH"}},
+                     {"transferMapping": {"mode": "COMPLEX"}},
+                     {"transferMapping": {"databases": [{"name": "a", "tables": [{"name": "x", "mappedName": "z"},
+                                                                                {"name": "y", "mappedName": "z"}]}]}}):
+            answer = self.d.fault("CreateProject", self.body(**more))
+            self.assertEqual(answer["code"], "CAUSEWAY-NOTSUP000001", more)
+
+    def test_rules_between_fields(self):
+        now = int(time.time())
+        for more, field in (
+                ({"enableStructTransfer": 0, "enableFullTransfer": "false", "enableIncrTransfer": None}, "enableStructTransfer"),
+                ({"incrTransferConfig": {"startTimestamp": str(now - 10)}}, "incrTransferConfig.startTimestamp"),
+                ({"enableFullTransfer": False, "incrTransferConfig": {"startTimestamp": now + 999}}, "incrTransferConfig.startTimestamp"),
+                ({"incrTransferConfig": {"recordTypeWhiteList": ["ROW"]}}, "incrTransferConfig.recordTypeWhiteList"),
+                ({"incrTransferConfig": {"incrSyncConcurrency": 1025}}, "incrTransferConfig.incrSyncConcurrency"),
+                ({"commonTransferConfig": {"connectRetryMinutes": 9}}, "commonTransferConfig.connectRetryMinutes"),
+                ({"fullTransferConfig": {"throttleRps": 0}}, "fullTransferConfig.throttleRps"),
+                ({"transferMapping": {"mode": "SPECIFIC", "databases": []}}, "transferMapping.databases"),
+                ({"transferMapping": {"mode": "WILDCARD"}}, "transferMapping.tableAndViewWhiteList"),
+                ({"transferMapping": {"databases": [{"name": "a$$b"}]}}, "transferMapping.databases[0].name"),
+                ({"transferMapping": {"databases": [{"name": "mysql"}]}}, "transferMapping.databases[0]"),
+                ({"transferMapping": {"databases": [{"name": "oms"}]}}, "transferMapping.databases[0]"),
+                ({"transferMapping": {"databases": [{"name": "a", "tables": [{"name": "x"}, {"name": "x"}]}]}},
+                 "transferMapping.databases[0].tables[1]")):
+            answer = self.d.fault("CreateProject", self.body(**more))
+            self.assertEqual((answer["code"], list(fields(answer))), ("PARAM_ERROR", [field]), more)
+
+    def test_a_very_large_selection(self):
+        tables = [{"name": f"table_{i}", "mappedName": f"table_{i}"} for i in range(20000)]
+        body = self.body(transferMapping={"mode": "SPECIFIC", "databases": [{"name": "big", "tables": tables}]})
+        project = self.d.data("CreateProject", body)
+        self.assertEqual(len(self.d.data("DescribeProject", {"id": project})["transferMapping"]["databases"][0]["tables"]), 20000)
+        self.d.data("DeleteProject", {"id": project})
+
+
+class Projects(Base):
+    def test_defaults_are_filled_in(self):
+        project = self.d.data("DescribeProject", {"id": self.d.data("CreateProject", self.body(
+            fullTransferConfig={"fullTransferSpeedMode": "fast", "readWorkerNum": "3"},
+            structTransferConfig={"deferIndexCreation": True}, incrTransferConfig={"conflictStrategy": "TaskFailed"}))})
+        self.assertEqual(project["status"], "INIT")
+        self.assertEqual(project["commonTransferConfig"], {"tableCategory": "ALL", "activeActive": False,
+                                                           "connectRetryMinutes": 720, "controlSchema": "oms"})
+        self.assertEqual((project["fullTransferConfig"]["readWorkerNum"], project["fullTransferConfig"]["writeWorkerNum"]), (3, 16))
+        self.assertEqual(project["structTransferConfig"]["indexMigration"], "AFTER_COPY")
+        self.assertEqual(project["incrTransferConfig"]["conflictStrategy"], "FAIL")
+        self.assertEqual(project["incrTransferConfig"]["recordTypeWhiteList"], ["INSERT", "UPDATE", "DELETE"])
+        self.assertEqual(project["transferMapping"]["databases"][0]["mappedName"], "shop")
+        self.assertEqual([step["name"] for step in project["steps"]],
+                         ["TRANSFER_PRECHECK", "STRUCT_TRANSFER", "TRANSFER_INCR_LOG_PULL", "FULL_TRANSFER", "INDEX_TRANSFER",
+                          "INCR_TRANSFER"])
+        self.assertEqual(project["sourceConnectInfo"]["connectionInfo"], "127.0.0.1:3306")
+
+    def test_life_and_reading(self):
+        body = self.body()
+        project = self.d.data("CreateProject", body)
+        self.assertEqual(self.d.fault("CreateProject", body)["code"], "GHANA-NAMEEX000001")
+        steps = self.d.data("DescribeProjectSteps", {"id": project})
+        self.assertEqual({step["status"] for step in steps}, {"INIT"})
+        self.assertEqual(self.d.data("DescribeProjectProgress", {"id": project})["currentStep"], "TRANSFER_PRECHECK")
+        listed = self.d.answer("ListProjects", {"searchKey": body["name"]})
+        self.assertEqual((listed["totalCount"], listed["pageNumber"], listed["pageSize"]), (1, 1, 10))
+        self.assertEqual(listed["data"][0]["id"], project)
+        bare = self.d.data("ListProjects", {"searchKey": project, "needRelatedInfo": False})[0]
+        self.assertIsNone(bare["steps"])
+        self.assertIsNone(bare["sourceConnectInfo"])
+        self.assertEqual(self.d.data("ListProjects", {"searchKey": project, "status": "RUNNING_MERGING"}), [])
+        self.d.data("DeleteProject", {"id": project})
+        self.assertEqual(self.d.data("ListProjects", {"searchKey": body["name"]}), [])
+        self.d.data("CreateProject", body)
+
+    def test_a_deleted_source_stays_with_its_projects(self):
+        body = self.body()
+        project = self.d.data("CreateProject", body)
+        self.d.data("DeleteDataSource", {"id": body["sourceEndpointId"]})
+        self.assertEqual(self.d.data("DescribeProject", {"id": project})["sourceConnectInfo"]["id"], body["sourceEndpointId"])
+        self.assertEqual(self.d.fault("CreateProject", {**body, "name": self.name()})["code"], "GHANA-ENDPNT000001")
+
+    def test_sources(self):
+        name = self.name()
+        first = self.d.source(name, schema="shop", description="d", region="r")
+        self.assertEqual(self.d.fault("CreateMySqlDataSource", {
+            "name": name, "ip": "h", "port": 1, "userName": "u", "password": ""})["code"], "GHANA-NAMEEX000001")
+        row = self.d.data("ListDataSource", {"searchKey": first})[0]
+        self.assertEqual((row["schema"], row["description"], row["region"], row["type"]), ("shop", "d", "r", "MYSQL"))
+        self.assertNotIn("pa55word", json.dumps(row))
+        ob = self.d.data("CreateOceanBaseDataSource", {
+            "name": self.name(), "type": "OB_MYSQL_VPC", "ip": "h", "port": 2883, "tenant": "t1", "cluster": "c1",
+            "userName": "mig", "password": "eA==", "drcPassword": "c2VjcmV0", "innerDrcPassword": "c2VjcmV0"})
+        row = self.d.data("ListDataSource", {"searchKey": ob})[0]
+        self.assertEqual((row["type"], row["userName"]), ("OB_MYSQL", "mig@t1#c1"))
+        self.assertEqual(row["connExtraAttributes"]["tenant"], "t1")
+        self.assertEqual(self.d.fault("CreateOceanBaseDataSource", {
+            "name": self.name(), "type": "OB_ORACLE", "ip": "h", "port": 1, "tenant": "t", "userName": "u",
+            "password": ""})["code"], "CAUSEWAY-NOTSUP000001")
+
+    def test_throttles(self):
+        body = self.body(fullTransferConfig={"throttleRps": 100, "throttleIOPS": 5000})
+        project = self.d.data("CreateProject", body)
+        self.d.data("UpdateProjectConfig", {"id": project, "fullTransferConfig": {"throttleRps": "200", "writeWorkerNum": 8},
+                                            "incrTransferConfig": {"throttleIOPS": 7}})
+        now = self.d.data("DescribeProject", {"id": project})
+        self.assertEqual(now["fullTransferConfig"]["throttleRps"], 200)
+        self.assertNotIn("throttleIOPS", now["fullTransferConfig"])
+        self.assertEqual(now["incrTransferConfig"]["throttleIOPS"], 7)
+        answer = self.d.fault("UpdateProjectConfig", {"id": project, "fullTransferConfig": {"writeWorkerNum": 9}})
+        self.assertEqual(answer["code"], "CAUSEWAY-NOTSUP000001")
+        sent_back = {key: now[key] for key in ("fullTransferConfig", "incrTransferConfig")}
+        self.d.data("UpdateProjectConfig", {"id": project, **sent_back})
+
+    def test_precheck(self):
+        precheck = self.d.data("SubmitPreCheck", self.body())
+        result = self.d.data("GetPreCheckResult", {"id": precheck})
+        self.assertEqual(result["preCheckId"], precheck)
+        project = self.d.data("CreateProject", self.body())
+        self.assertTrue(self.d.data("SubmitPreCheck", {"projectId": project}).startswith("pc_"))
+        self.assertEqual(self.d.fault("SubmitPreCheck", {"projectId": "np_x"})["code"], "GHANA-PROJECT000001")
+        self.assertIn("transferMapping", fields(self.d.fault("SubmitPreCheck", {"name": "x"})))
+
+    @unittest.skipUnless(os.path.exists(os.path.join(os.path.dirname(PROGRAM), "causeway-worker")), "needs the worker")
+    def test_a_source_that_is_not_there_fails_the_precheck_not_the_call(self):
+        ends = {"sourceEndpointId": self.d.source(self.name("s"), port=1), "sinkEndpointId": self.d.source(self.name("t"), port=1)}
+        precheck = self.d.data("SubmitPreCheck", self.body(**ends))
+        project = self.d.data("CreateProject", self.body(**ends))
+        self.d.data("StartProject", {"id": project})
+        end = time.monotonic() + 60
+        while self.d.data("DescribeProject", {"id": project})["status"] != "FAILED" and time.monotonic() < end:
+            time.sleep(0.2)
+        step = self.d.data("DescribeProjectSteps", {"id": project})[0]
+        self.assertEqual((step["name"], step["status"]), ("TRANSFER_PRECHECK", "FAILED"))
+        self.assertIn("RDB_CONNECT", step["extraInfo"]["errorMsg"])
+        self.assertIsNotNone(step["extraInfo"]["failedTime"])
+        for of in (precheck, project):
+            result = self.d.data("GetPreCheckResult", {"id": of})
+            self.assertEqual(result["preCheckStatus"], "FAILED")
+            failed = [item for item in result["preCheckResults"] if item["status"] == "FAILED"]
+            self.assertEqual({item["endpointType"] for item in failed}, {"SOURCE", "DEST"})
+        self.assertEqual(self.d.fault("StartProject", {"id": project})["code"], "GHANA-OPERAT000002")
+
+    def test_paging(self):
+        for _ in range(3):
+            self.d.source(self.name("paged"))
+        pages = [self.d.data("ListDataSource", {"searchKey": "paged-", "pageSize": 2, "pageNumber": n, "order": "asc"})
+                 for n in (1, 2, 3)]
+        self.assertEqual([len(page) for page in pages], [2, 1, 0])
+
+
+class DataDirectory(unittest.TestCase):
+    def setUp(self):
+        self.scratch = tempfile.TemporaryDirectory(prefix="causewayd-test-")
+        self.d = Daemon(self.scratch.name)
+
+    def tearDown(self):
+        if self.d.process is not None and self.d.process.poll() is None:
+            self.d.process.kill()
+            self.d.process.wait()
+        self.scratch.cleanup()
+
+    def mode(self, name=""):
+        return stat.S_IMODE(os.stat(os.path.join(self.d.data_dir, name)).st_mode)
+
+    def test_modes_and_restart(self):
+        self.d.start()
+        self.assertEqual((self.mode(), self.mode("key"), self.mode("initial-credentials.json"), self.mode("store.db")),
+                         (0o700, 0o600, 0o600, 0o600))
+        source = self.d.source("kept")
+        began = time.monotonic()
+        self.assertEqual(self.d.stop(), 0)
+        self.assertLess(time.monotonic() - began, 10)
+        self.assertFalse(os.path.exists(os.path.join(self.d.data_dir, "listen")))
+        self.d.start()
+        self.assertEqual(self.d.data("ListDataSource")[0]["id"], source)
+        for name in os.listdir(self.d.data_dir):
+            with open(os.path.join(self.d.data_dir, name), "rb") as file:
+                self.assertNotIn(b"pa55word!", file.read(), name)
+
+    def test_a_second_daemon_is_refused(self):
+        self.d.start()
+        second = self.d.spawn()
+        self.assertEqual(second.wait(10), 2)
+        self.assertIn("another causewayd", self.d.tail())
+        self.assertEqual(self.d.http("GET", "/healthz", auth=None)[0], 200)
+        self.assertTrue(os.path.exists(os.path.join(self.d.data_dir, "listen")))
+
+    def test_a_killed_daemon_comes_back(self):
+        self.d.start()
+        self.d.process.kill()
+        self.d.process.wait()
+        self.d.start()
+        self.assertTrue(self.d.answer("ListProjects")["success"])
+
+    def test_a_lost_key_is_an_error(self):
+        self.d.start()
+        self.d.stop()
+        os.unlink(os.path.join(self.d.data_dir, "key"))
+        process = self.d.spawn()
+        self.assertEqual(process.wait(10), 1)
+        self.assertIn("key", self.d.tail())
+
+    def test_bad_settings(self):
+        config = os.path.join(self.scratch.name, "config")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write("# comment\nhttp_threads = 0\nno_such = 1\nlog_level=debug\n")
+        process = self.d.spawn("--config", config, "--max-body-bytes=12", "--nope")
+        self.assertEqual(process.wait(10), 2)
+        for text in ("http_threads", "no_such", "--max-body-bytes", "--nope"):
+            self.assertIn(text, self.d.tail())
+        self.assertEqual(self.d.spawn("--listen", "0.0.0.0:0").wait(10), 2)
+        self.assertIn("loopback", self.d.tail())
+        self.assertEqual(self.d.spawn("--listen", "nonsense").wait(10), 2)
+
+    def test_requests_while_stopping_and_idle_connections(self):
+        self.d.start()
+        idle = [socket.create_connection(self.d.address) for _ in range(10)]
+        began = time.monotonic()
+        self.assertEqual(self.d.stop(), 0)
+        self.assertLess(time.monotonic() - began, 10)
+        for s in idle:
+            s.close()
+
+    def test_sigint_ends_and_sighup_does_not(self):
+        self.d.start()
+        self.d.process.send_signal(signal.SIGHUP)
+        self.assertEqual(self.d.http("GET", "/healthz", auth=None)[0], 200)
+        self.d.process.send_signal(signal.SIGINT)
+        self.assertEqual(self.d.process.wait(12), 0)
+
+    def test_own_console(self):
+        web = os.path.join(self.scratch.name, "web")
+        os.mkdir(web)
+        for name, text in (("index.html", "mine"), ("secret.txt", "no"), (".hidden.js", "no")):
+            with open(os.path.join(web, name), "w", encoding="utf-8") as file:
+                file.write(text)
+        os.symlink("/etc/passwd", os.path.join(web, "link.js"))
+        self.d.args = ("--web-dir", web)
+        self.d.start()
+        self.assertEqual(self.d.http("GET", "/")[2], b"mine")
+        for path in ("/secret.txt", "/.hidden.js", "/link.js", "/../data/key", "/app.js"):
+            self.assertEqual(self.d.http("GET", path)[0], 404, path)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2)

@@ -1,0 +1,36 @@
+#include "store/account.h"
+#include "tests/unit/store/fixture.h"
+
+#include "base/banned.h"
+
+static void users_and_keys(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = { 0 };
+    _cleanup_(freep)
+    char *hash = NULL;
+    enum role role = ROLE_VIEWER;
+    int64_t n = -1;
+
+    assert_ok(store_user_count(f->store, &n, &err));
+    assert_int_equal(n, 0);
+    assert_ok(store_user_add(f->store, "admin", "$argon2id$x", ROLE_ADMIN, &err));
+    assert_err(store_user_add(f->store, "admin", "y", ROLE_VIEWER, &err), ERR_NAME_TAKEN);
+    assert_ok(store_user_count(f->store, &n, &err));
+    assert_int_equal(n, 1);
+    assert_int_equal(store_user_get(f->store, "Admin", &hash, &role, &err), 0);
+    assert_int_equal(store_user_get(f->store, "' OR 1=1 --", &hash, &role, &err), 0);
+    assert_null(hash);
+    assert_int_equal(store_user_get(f->store, "admin", &hash, &role, &err), 1);
+    assert_string_equal(hash, "$argon2id$x");
+    assert_int_equal(role, ROLE_ADMIN);
+    assert_ok(store_key_add(f->store, "LTAI1", "sealed", "admin", &err));
+    assert_err(store_key_add(f->store, "LTAI2", "sealed", "nobody", &err), ERR_STORE);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = { TEST(users_and_keys) };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

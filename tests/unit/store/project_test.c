@@ -1,0 +1,294 @@
+#include <pthread.h>
+
+#include "store/db.h"
+#include "store/event.h"
+#include "tests/unit/store/fixture.h"
+
+#include "base/banned.h"
+
+static void what_is_added_comes_back(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = { 0 };
+    char id[ID_MAX];
+    _cleanup_(project_freep)
+    struct project *p = NULL;
+    struct project *none = NULL;
+
+    assert_ok(add_project(f->store, "admin", "shop", id, &err));
+    assert_ok(store_project_get(f->store, id, &p, &err));
+    assert_memory_equal(p->id, "np_", 3);
+    assert_string_equal(p->name, "shop");
+    assert_string_equal(p->owner, "admin");
+    assert_string_equal(p->type, "MIGRATION");
+    assert_int_equal(p->status, PS_INIT);
+    assert_int_equal(p->started_at, 0);
+    assert_non_null(p->config);
+    assert_err(store_project_get(f->store, "np_'--", &none, &err), ERR_PROJECT_NOT_FOUND);
+    assert_non_null(strstr(err.message, "GHANA-PROJECT000001"));
+}
+
+static void a_project_needs_its_sources(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = { 0 };
+    char w[] = "x";
+    _cleanup_(json_putp)
+    struct json_object *config = json_object_new_object();
+    struct project p = {
+        .name = w, .type = w, .owner = w, .config = config, .source_id = "e_no", .sink_id = "e_no"
+    };
+
+    assert_err(store_project_add(f->store, &p, &err), ERR_SOURCE_NOT_FOUND);
+}
+
+static void names_are_unique_per_owner_and_free_once_deleted(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = { 0 };
+    char id[ID_MAX], other[ID_MAX];
+
+    assert_ok(add_project(f->store, "admin", "shop", id, &err));
+    assert_err(add_project(f->store, "admin", "shop", other, &err), ERR_NAME_TAKEN);
+    assert_non_null(strstr(err.message, "shop"));
+    assert_ok(add_project(f->store, "eve", "shop", other, &err));
+    assert_int_equal(
+        store_project_move(f->store, id, PS_INIT, PS_DELETED, "deleted by a user", &err), 1);
+    assert_ok(add_project(f->store, "admin", "shop", other, &err));
+}
+
+static void a_move_compares_and_writes_history(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = { 0 };
+    char id[ID_MAX];
+    _cleanup_(project_freep)
+    struct project *p = NULL;
+    _cleanup_(json_putp)
+    struct json_object *events = NULL;
+
+    assert_ok(add_project(f->store, "admin", "shop", id, &err));
+    assert_int_equal(store_project_move(f->store, id, PS_RUNNING, PS_SUSPEND, "no", &err), 0);
+    assert_int_equal(store_project_move(f->store, "np_none", PS_INIT, PS_RUNNING, "no", &err), 0);
+    assert_int_equal(store_project_move(f->store, id, PS_INIT, PS_RUNNING, "go", &err), 1);
+    assert_ok(store_project_get(f->store, id, &p, &err));
+    assert_int_equal(p->status, PS_RUNNING);
+    assert_true(p->started_at > 0);
+    assert_int_equal(p->finished_at, 0);
+    assert_int_equal(store_project_move(f->store, id, PS_RUNNING, PS_FINISHED, "all", &err), 1);
+    project_free(take_ptr(p));
+    assert_ok(store_project_get(f->store, id, &p, &err));
+    assert_true(p->finished_at > 0);
+    assert_ok(store_event_list(f->store, id, 10, &events, &err));
+    assert_int_equal(json_len(events), 3);
+    assert_string_equal(json_get_str(json_at(events, 0), "message", ""),
+                        "RUNNING -> FINISHED: all");
+}
+
+struct mover {
+    struct fixture *f;
+    const char *id;
+    int won;
+};
+
+static void *move_once(void *arg)
+{
+    struct mover *m = arg;
+    struct err err = { 0 };
+
+    m->won = store_project_move(m->f->store, m->id, PS_INIT, PS_RUNNING, "race", &err);
+    return NULL;
+}
+
+static void of_many_threads_one_wins(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = { 0 };
+    _cleanup_(json_putp)
+    struct json_object *events = NULL;
+    struct mover m[12];
+    pthread_t t[12];
+    char id[ID_MAX];
+    int won = 0;
+
+    assert_ok(add_project(f->store, "admin", "shop", id, &err));
+    for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+        m[i] = (struct mover){ .f = f, .id = id };
+        assert_int_equal(pthread_create(&t[i], NULL, move_once, &m[i]), 0);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+        assert_int_equal(pthread_join(t[i], NULL), 0);
+        assert_true(m[i].won >= 0);
+        won += m[i].won;
+    }
+    assert_int_equal(won, 1);
+    assert_ok(store_event_list(f->store, id, 100, &events, &err));
+    assert_int_equal(json_len(events), 2);
+}
+
+static void expect_list(struct store *st, const struct project_filter *f, int64_t total,
+                        const char *names)
+{
+    struct project **list = NULL;
+    size_t n = 0;
+    int64_t all = -1;
+    struct err err = { 0 };
+    char got[1024] = "";
+
+    assert_ok(store_project_list(st, f, &list, &n, &all, &err));
+    for (size_t i = 0; i < n; i++) {
+        size_t at = strlen(got);
+        (void)snprintf(got + at, sizeof(got) - at, "%s%s", i > 0 ? "," : "", list[i]->name);
+    }
+    project_list_free(list, n);
+    assert_string_equal(got, names);
+    assert_int_equal(all, total);
+}
+
+static void lists_search_filter_and_page(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = { 0 };
+    static const char *const mysql[] = { "MYSQL", NULL };
+    static const char *const maria[] = { "MARIADB", NULL };
+    char id[ID_MAX];
+    /* clang-format off */
+    const struct { struct project_filter f; int64_t total; const char *names; } cases[] = {
+        { { .page = { 1, 10, false, true } }, 3, "p%1,p_2,px3" },
+        { { .page = { 1, 10, true, false } }, 3, "px3,p_2,p%1" },
+        { { .page = { 2, 2, false, true } }, 3, "px3" },
+        { { .search = "%", .page = { 1, 10, false, true } }, 1, "p%1" },
+        { { .search = "p_", .page = { 1, 10, false, true } }, 3, "p%1,p_2,px3" }, /* np_… ids */
+        { { .search = "') OR 1=1 --", .page = { 1, 10, false, true } }, 0, "" },
+        { { .type = "MIGRATION", .page = { 1, 10, false, true } }, 3, "p%1,p_2,px3" },
+        { { .type = "SYNC", .page = { 1, 10, false, true } }, 0, "" },
+        { { .statuses = 1U << PS_RUNNING, .page = { 1, 10, false, true } }, 1, "p_2" },
+        { { .statuses = 1U << PS_DELETED, .page = { 1, 10, false, true } }, 1, "gone" },
+        { { .source_types = mysql, .page = { 1, 10, false, true } }, 3, "p%1,p_2,px3" },
+        { { .source_types = maria, .page = { 1, 10, false, true } }, 0, "" },
+        { { .sink_types = maria, .page = { 1, 10, false, true } }, 3, "p%1,p_2,px3" },
+    };
+    /* clang-format on */
+
+    assert_ok(add_project(f->store, "admin", "p%1", id, &err));
+    assert_ok(add_project(f->store, "admin", "p_2", id, &err));
+    assert_ok(store_project_move(f->store, id, PS_INIT, PS_RUNNING, "go", &err));
+    assert_ok(add_project(f->store, "admin", "px3", id, &err));
+    assert_ok(add_project(f->store, "admin", "gone", id, &err));
+    assert_ok(store_project_move(f->store, id, PS_INIT, PS_DELETED, "go", &err));
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+        expect_list(f->store, &cases[i].f, cases[i].total, cases[i].names);
+}
+
+static void a_list_leaves_the_objects_out(void **state)
+{
+    static const char text[] = "{\"name\":\"a\",\"transferMapping\":{\"mode\":\"SPECIFIC\","
+                               "\"databases\":[{\"name\":\"d\"}]},\"importance\":\"LOW\"}";
+    struct fixture *f = *state;
+    struct project_filter all = { .page = { 1, 10, false, true } };
+    struct project **list = NULL;
+    _cleanup_(json_putp)
+    struct json_object *config = NULL;
+    _cleanup_(project_freep)
+    struct project *p = NULL;
+    struct err err = { 0 };
+    char id[ID_MAX];
+    size_t n = 0;
+    int64_t total = 0;
+
+    assert_ok(add_project(f->store, "admin", "a", id, &err));
+    assert_ok(json_parse(text, strlen(text), 16, &config, &err));
+    assert_ok(store_project_set_config(f->store, id, config, &err));
+    assert_ok(store_project_list(f->store, &all, &list, &n, &total, &err));
+    assert_int_equal(n, 1);
+    assert_string_equal(json_text(json_get(list[0]->config, "transferMapping")),
+                        "{\"mode\":\"SPECIFIC\"}");
+    assert_string_equal(json_get_str(list[0]->config, "importance", ""), "LOW");
+    project_list_free(list, n);
+    assert_ok(store_project_get(f->store, id, &p, &err));
+    assert_string_equal(json_text(p->config), text);
+}
+
+static void ids_by_status_and_uses_of_a_source(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = { 0 };
+    char a[ID_MAX], b[ID_MAX];
+    _cleanup_(freep)
+    char(*ids)[ID_MAX] = NULL;
+    _cleanup_(project_freep)
+    struct project *p = NULL;
+    size_t n = 0;
+    int64_t uses = -1;
+
+    assert_ok(add_project(f->store, "admin", "a", a, &err));
+    assert_ok(add_project(f->store, "admin", "b", b, &err));
+    assert_ok(store_project_move(f->store, b, PS_INIT, PS_RUNNING, "go", &err));
+    assert_ok(store_project_ids(f->store, 1U << PS_RUNNING, &ids, &n, &err));
+    assert_int_equal(n, 1);
+    assert_string_equal(ids[0], b);
+    assert_ok(store_project_get(f->store, a, &p, &err));
+    assert_ok(store_project_uses_source(f->store, p->sink_id, &uses, &err));
+    assert_int_equal(uses, 1);
+    assert_ok(store_project_move(f->store, a, PS_INIT, PS_DELETED, "go", &err));
+    assert_ok(store_project_uses_source(f->store, p->sink_id, &uses, &err));
+    assert_int_equal(uses, 0);
+}
+
+static void a_configuration_is_replaced(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = { 0 };
+    char id[ID_MAX];
+    _cleanup_(json_putp)
+    struct json_object *config = json_object_new_object();
+    _cleanup_(project_freep)
+    struct project *p = NULL;
+
+    assert_ok(add_project(f->store, "admin", "a", id, &err));
+    json_add_str(config, "name", "quote \" and ' and \xc3\xa4");
+    assert_ok(store_project_set_config(f->store, id, config, &err));
+    assert_ok(store_project_get(f->store, id, &p, &err));
+    assert_string_equal(json_get_str(p->config, "name", ""), "quote \" and ' and \xc3\xa4");
+    assert_err(store_project_set_config(f->store, "np_no", config, &err), ERR_PROJECT_NOT_FOUND);
+}
+
+/* Fills up by SQL: ten thousand calls would be ten thousand syncs. */
+static void the_number_of_projects_is_limited(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = { 0 };
+    char id[ID_MAX];
+    struct db *h = NULL;
+
+    assert_ok(add_project(f->store, "admin", "first", id, &err));
+    assert_ok(db_open(f->path, &h, &err));
+    assert_ok(db_exec(h,
+                      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+                      " WHERE i < 9998) INSERT INTO project (id, name, type, owner, status,"
+                      " source_id, sink_id, config, created_at, modified_at)"
+                      " SELECT 'np_' || i, 'n' || i, 'SYNC', 'o', 'INIT', source_id, sink_id,"
+                      " '{}', 0, 0 FROM n, project WHERE name = 'first'",
+                      &err));
+    db_close(h);
+    assert_ok(add_project(f->store, "admin", "last", id, &err));
+    assert_err(add_project(f->store, "admin", "more", id, &err), ERR_LIMIT);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        TEST(what_is_added_comes_back),
+        TEST(a_project_needs_its_sources),
+        TEST(names_are_unique_per_owner_and_free_once_deleted),
+        TEST(a_move_compares_and_writes_history),
+        TEST(of_many_threads_one_wins),
+        TEST(lists_search_filter_and_page),
+        TEST(a_list_leaves_the_objects_out),
+        TEST(ids_by_status_and_uses_of_a_source),
+        TEST(a_configuration_is_replaced),
+        TEST(the_number_of_projects_is_limited),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

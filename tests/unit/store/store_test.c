@@ -1,0 +1,161 @@
+#include <sys/stat.h>
+
+#include "store/db.h"
+#include "tests/unit/store/fixture.h"
+
+#include "base/banned.h"
+
+static void a_new_store_is_private_and_sound(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = { 0 };
+    struct stat st;
+
+    assert_int_equal(stat(f->path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_ok(store_check(f->store, &err));
+}
+
+static void opening_again_keeps_what_is_there(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = { 0 };
+    _cleanup_(source_freep)
+    struct source *s = NULL;
+    char id[ID_MAX];
+
+    (void)snprintf(id, sizeof(id), "%s", add_source(f->store, "a", "MYSQL"));
+    store_close(f->store);
+    f->store = NULL;
+    assert_ok(store_open(f->path, &f->store, &err));
+    assert_ok(store_source_get(f->store, id, false, &s, &err));
+    assert_string_equal(s->name, "a");
+}
+
+static int64_t one_number(const char *path, const char *sql)
+{
+    _cleanup_(db_closep)
+    struct db *h = NULL;
+    _cleanup_(query_done)
+    struct query q = { 0 };
+    struct err err = { 0 };
+    int64_t v;
+
+    assert_ok(db_open(path, &h, &err));
+    assert_ok(query_open(&q, h, sql, &err));
+    assert_int_equal(query_step(&q, &err), 1);
+    v = query_get_i64(&q, 0);
+    query_done(&q);
+    return v;
+}
+
+static void every_older_version_is_brought_up_to_date(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = { 0 };
+
+    for (int from = 0; from <= SCHEMA_VERSION; from++) {
+        _cleanup_(store_closep)
+        struct store *st = NULL;
+        struct db *h = NULL;
+        char path[160];
+
+        (void)snprintf(path, sizeof(path), "%s/v%d.db", f->dir, from);
+        assert_ok(db_open(path, &h, &err));
+        assert_ok(db_schema(h, from, &err));
+        db_close(h);
+        assert_int_equal(one_number(path, "SELECT COUNT(*) FROM schema_version"), from);
+        assert_ok(store_open(path, &st, &err));
+        assert_int_equal(one_number(path, "SELECT COUNT(*) FROM schema_version"), SCHEMA_VERSION);
+        (void)add_source(st, "works", "MYSQL");
+        assert_ok(store_check(st, &err));
+    }
+}
+
+static void a_newer_version_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = { 0 };
+    struct db *h = NULL;
+    struct store *st = NULL;
+
+    assert_ok(db_open(f->path, &h, &err));
+    assert_ok(db_exec(h, "INSERT INTO schema_version VALUES (99, 0)", &err));
+    db_close(h);
+    assert_err(store_open(f->path, &st, &err), ERR_STORE);
+    assert_non_null(strstr(err.message, "99"));
+}
+
+static void a_file_that_is_no_store_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = { 0 };
+    struct store *st = NULL;
+    char path[128];
+
+    (void)snprintf(path, sizeof(path), "%s/junk.db", f->dir);
+    assert_ok(fs_write_atomic(path, "this is not a database at all, not one", 38, 0600, &err));
+    assert_err(store_open(path, &st, &err), ERR_STORE);
+    (void)snprintf(path, sizeof(path), "%s/none/x.db", f->dir);
+    assert_err(store_open(path, &st, &err), ERR_STORE);
+}
+
+static void a_connection_has_the_safe_settings(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(one_number(f->path, "PRAGMA synchronous"), 2);
+    assert_int_equal(one_number(f->path, "PRAGMA foreign_keys"), 1);
+    assert_int_equal(one_number(f->path, "SELECT journal_mode = 'wal' FROM pragma_journal_mode"),
+                     1);
+    assert_int_equal(
+        one_number(f->path, "SELECT COUNT(*) FROM pragma_table_list"
+                            " WHERE schema = 'main' AND NOT strict AND name NOT LIKE 'sqlite_%'"),
+        0);
+}
+
+static void a_locked_store_is_busy_not_broken(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = { 0 };
+    _cleanup_(db_closep)
+    struct db *h = NULL;
+    _cleanup_(txn_done)
+    struct txn t = { 0 };
+    char none[] = "x";
+    struct source s = {
+        .name = none, .type = none, .host = none, .user = none, .password_sealed = none
+    };
+
+    assert_ok(db_open(f->path, &h, &err));
+    assert_ok(txn_begin(&t, h, &err));
+    assert_err(store_source_add(f->store, &s, &err), ERR_STORE_BUSY);
+    assert_true(err_retryable(&err));
+    txn_done(&t);
+    assert_ok(store_source_add(f->store, &s, &err));
+}
+
+static void more_connections_than_the_pool_keeps(void **state)
+{
+    struct fixture *f = *state;
+    struct lease l[20] = { 0 };
+    struct err err = { 0 };
+
+    for (size_t i = 0; i < ARRAY_SIZE(l); i++)
+        assert_ok(store_borrow(f->store, &l[i], &err));
+    for (size_t i = 0; i < ARRAY_SIZE(l); i++)
+        store_return(&l[i]);
+    assert_ok(store_check(f->store, &err));
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        TEST(a_new_store_is_private_and_sound),          TEST(opening_again_keeps_what_is_there),
+        TEST(every_older_version_is_brought_up_to_date), TEST(a_newer_version_is_refused),
+        TEST(a_file_that_is_no_store_is_refused),        TEST(a_connection_has_the_safe_settings),
+        TEST(a_locked_store_is_busy_not_broken),         TEST(more_connections_than_the_pool_keeps),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,355 @@
+#include "workers/full/carry.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#include "workers/mysql/sqltext.h"
+
+#include "base/banned.h"
+
+enum { FIELD_TEXT_MAX = 80 };
+
+/* ---- pairing ---- */
+
+static bool is_number_like(enum column_kind k)
+{
+    switch (k) {
+    case CK_INT:
+    case CK_DECIMAL:
+    case CK_FLOAT:
+    case CK_DOUBLE:
+    case CK_BIT:
+    case CK_DATE:
+    case CK_TIME:
+    case CK_DATETIME:
+    case CK_TIMESTAMP:
+    case CK_YEAR:
+    case CK_UUID:
+    case CK_INET4:
+    case CK_INET6:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* The character set of the bytes a source column gives; NULL: they are no text. */
+static const char *bytes_charset(const struct column *c)
+{
+    if (c->kind == CK_JSON)
+        return "utf8mb4";
+    if (is_number_like(c->kind))
+        return "ascii";
+    return c->charset != NULL && strcasecmp(c->charset, "binary") != 0 ? c->charset : NULL;
+}
+
+static const char *plain_name(const char *charset)
+{
+    return strcasecmp(charset, "utf8") == 0 ? "utf8mb3" : charset;
+}
+
+/* True when every text of `from` has the same bytes in `to`. */
+static bool same_bytes(const char *from, const char *to)
+{
+    from = plain_name(from);
+    to = plain_name(to);
+    if (strcasecmp(from, to) == 0)
+        return true;
+    if (strcasecmp(to, "utf8mb4") == 0)
+        return strcasecmp(from, "utf8mb3") == 0 || strcasecmp(from, "ascii") == 0;
+    return strcasecmp(from, "ascii") == 0 &&
+           (strcasecmp(to, "utf8mb3") == 0 || strcasecmp(to, "latin1") == 0);
+}
+
+/* A character set's name goes into statements bare. */
+static bool is_word(const char *text)
+{
+    for (const char *p = text; *p != '\0'; p++)
+        if (!isalnum((unsigned char)*p) && *p != '_')
+            return false;
+    return text[0] != '\0';
+}
+
+static void decide(struct carried *c)
+{
+    const char *from = bytes_charset(c->src);
+    bool to_json = c->dst->kind == CK_JSON; /* refuses bytes without a character set */
+
+    c->number_like = is_number_like(c->src->kind);
+    c->how = CARRY_PLAIN;
+    if (c->dst->kind == CK_BIT && c->src->kind == CK_BIT) {
+        c->how = CARRY_BIT;
+    } else if (to_json ||
+               (from != NULL && c->dst->charset != NULL &&
+                strcasecmp(c->dst->charset, "binary") != 0 && !same_bytes(from, c->dst->charset))) {
+        c->how = CARRY_CHARSET;
+        c->from_charset = from != NULL ? from : "utf8mb4";
+    }
+}
+
+static const char *misfit(const struct carried *c)
+{
+    if (c->dst->generated)
+        return "is generated at the target";
+    if (c->how == CARRY_CHARSET && !is_word(c->from_charset))
+        return "has a character set of an unknown kind";
+    if ((c->src->kind == CK_GEOMETRY) != (c->dst->kind == CK_GEOMETRY) && c->dst->kind != CK_BLOB &&
+        c->dst->kind != CK_VARBINARY)
+        return "is spatial at one end only";
+    return NULL;
+}
+
+static void fault(struct strbuf *faults, const char *column, const char *why)
+{
+    strbuf_adds(faults, faults->len > 0 ? "; " : "");
+    strbuf_adds(faults, "column ");
+    sql_name(faults, column);
+    strbuf_addc(faults, ' ');
+    strbuf_adds(faults, why);
+}
+
+int carry_init(struct carry *c, const struct table *src, const struct table *dst,
+               struct strbuf *faults, struct err *err)
+{
+    *c = (struct carry){ .columns = calloc(src->column_count + 1, sizeof(struct carried)) };
+    if (c->columns == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for the columns of %s.%s", src->db, src->name);
+    for (size_t i = 0; i < src->column_count; i++) {
+        struct carried *to = &c->columns[c->count];
+        int at;
+
+        if (!src->selected[i] || src->columns[i].generated)
+            continue;
+        at = table_column(dst, src->columns[i].name);
+        if (at < 0) {
+            fault(faults, src->columns[i].name, "is missing at the target");
+            continue;
+        }
+        *to = (struct carried){ .src = &src->columns[i], .dst = &dst->columns[at] };
+        decide(to);
+        if (misfit(to) != NULL)
+            fault(faults, src->columns[i].name, misfit(to));
+        c->count++;
+    }
+    return 0;
+}
+
+void carry_done(struct carry *c)
+{
+    free(c->columns);
+    *c = (struct carry){ 0 };
+}
+
+int carry_find(const struct carry *c, const struct column *src)
+{
+    for (size_t i = 0; i < c->count; i++)
+        if (c->columns[i].src == src)
+            return (int)i;
+    return -1;
+}
+
+/* ---- statements ---- */
+
+void carry_select(struct strbuf *b, const struct carry *c)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        const struct carried *col = &c->columns[i];
+
+        strbuf_adds(b, i > 0 ? ", " : "");
+        if (col->src->kind == CK_FLOAT || col->src->kind == CK_BIT)
+            strbuf_addc(b, '(');
+        sql_name(b, col->src->name);
+        /* FLOAT: the text protocol rounds it to six digits; as a DOUBLE all of them are shown. */
+        if (col->src->kind == CK_FLOAT)
+            strbuf_adds(b, " * 1e0)");
+        else if (col->src->kind == CK_BIT)
+            strbuf_adds(b, " + 0)");
+    }
+}
+
+static void add_qualified(struct strbuf *b, const struct table *t)
+{
+    sql_table(b, t->db, t->name);
+}
+
+void carry_load_sql(struct strbuf *b, const struct carry *c, const struct table *dst,
+                    enum write_mode mode)
+{
+    size_t set = 0;
+
+    strbuf_adds(b, "LOAD DATA LOCAL INFILE 'causeway' ");
+    strbuf_adds(b, mode == WRITE_REPLACE ? "REPLACE " : mode == WRITE_KEEP ? "IGNORE " : "");
+    strbuf_adds(b, "INTO TABLE ");
+    add_qualified(b, dst);
+    strbuf_adds(b, " CHARACTER SET binary FIELDS TERMINATED BY '\\t' ESCAPED BY '\\\\'"
+                   " LINES TERMINATED BY '\\n' (");
+    for (size_t i = 0; i < c->count; i++) {
+        strbuf_adds(b, i > 0 ? ", " : "");
+        if (c->columns[i].how == CARRY_PLAIN)
+            sql_name(b, c->columns[i].dst->name);
+        else
+            strbuf_addf(b, "@v%zu", i);
+    }
+    strbuf_addc(b, ')');
+    for (size_t i = 0; i < c->count; i++) {
+        const struct carried *col = &c->columns[i];
+
+        if (col->how == CARRY_PLAIN)
+            continue;
+        strbuf_adds(b, set++ > 0 ? ", " : " SET ");
+        sql_name(b, col->dst->name);
+        if (col->how == CARRY_BIT)
+            strbuf_addf(b, " = CAST(@v%zu AS UNSIGNED)", i);
+        else
+            strbuf_addf(b, " = CONVERT(@v%zu USING %s)", i, col->from_charset);
+    }
+}
+
+void carry_insert_head(struct strbuf *b, const struct carry *c, const struct table *dst,
+                       enum write_mode mode)
+{
+    strbuf_adds(b, mode == WRITE_REPLACE ? "REPLACE INTO " : "INSERT INTO ");
+    add_qualified(b, dst);
+    strbuf_adds(b, " (");
+    for (size_t i = 0; i < c->count; i++) {
+        strbuf_adds(b, i > 0 ? ", " : "");
+        sql_name(b, c->columns[i].dst->name);
+    }
+    strbuf_adds(b, ") VALUES ");
+}
+
+/* Not INSERT IGNORE: that would let bad values through, changed. This lets only duplicates be. */
+void carry_insert_tail(struct strbuf *b, const struct carry *c, enum write_mode mode)
+{
+    if (mode != WRITE_KEEP || c->count == 0)
+        return;
+    strbuf_adds(b, " ON DUPLICATE KEY UPDATE ");
+    sql_name(b, c->columns[0].dst->name);
+    strbuf_adds(b, " = ");
+    sql_name(b, c->columns[0].dst->name);
+}
+
+/* ---- rows ---- */
+
+/* Letters behind the escape character, LOAD DATA's own table; 0: the byte stands for itself. */
+static char load_escape(unsigned char c)
+{
+    switch (c) {
+    case '\0':
+        return '0';
+    case '\t':
+        return 't';
+    case '\n':
+        return 'n';
+    case '\\':
+        return '\\';
+    default:
+        return 0;
+    }
+}
+
+static void add_load_field(struct strbuf *b, const char *data, size_t len)
+{
+    char *start = strbuf_reserve(b, len * 2), *to = start;
+
+    if (start == NULL)
+        return;
+    for (size_t i = 0; i < len; i++) {
+        char escape = load_escape((unsigned char)data[i]);
+
+        if (escape != 0)
+            *to++ = '\\';
+        *to++ = escape != 0 ? escape : data[i];
+    }
+    *to = '\0';
+    b->len += (size_t)(to - start);
+}
+
+void carry_load_row(struct strbuf *b, const struct carry *c, char *const *row,
+                    const unsigned long *lengths)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        if (i > 0)
+            strbuf_addc(b, '\t');
+        if (row[i] == NULL)
+            strbuf_add(b, "\\N", 2);
+        else
+            add_load_field(b, row[i], lengths[i]);
+    }
+    strbuf_addc(b, '\n');
+}
+
+static bool all_digits(const char *data, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (!isdigit((unsigned char)data[i]))
+            return false;
+    return len > 0;
+}
+
+static void add_insert_field(struct strbuf *b, const struct carried *c, const char *data,
+                             size_t len)
+{
+    if (c->how == CARRY_BIT && all_digits(data, len)) {
+        strbuf_add(b, data, len);
+        return;
+    }
+    if (c->how == CARRY_CHARSET)
+        strbuf_adds(b, "CONVERT(");
+    if (c->how == CARRY_CHARSET || !c->number_like)
+        strbuf_adds(b, "_binary");
+    sql_quoted_bytes(b, data, len);
+    if (c->how == CARRY_CHARSET)
+        strbuf_addf(b, " USING %s)", c->from_charset);
+}
+
+void carry_insert_row(struct strbuf *b, const struct carry *c, char *const *row,
+                      const unsigned long *lengths)
+{
+    strbuf_addc(b, '(');
+    for (size_t i = 0; i < c->count; i++) {
+        if (i > 0)
+            strbuf_addc(b, ',');
+        if (row[i] == NULL)
+            strbuf_adds(b, "NULL");
+        else
+            add_insert_field(b, &c->columns[i], row[i], lengths[i]);
+    }
+    strbuf_adds(b, "),");
+}
+
+/* Where the field that starts at `at` ends: before the separator that is not inside a value. */
+static size_t field_end(const char *row, size_t at, size_t len, bool load)
+{
+    bool quoted = false;
+
+    for (; at < len; at++) {
+        if (row[at] == '\\')
+            at++;
+        else if (load && (row[at] == '\t' || row[at] == '\n'))
+            return at;
+        else if (!load && row[at] == '\'')
+            quoted = !quoted;
+        else if (!load && !quoted && row[at] == ',')
+            return at;
+    }
+    return len;
+}
+
+void carry_field(struct strbuf *b, const char *row, size_t len, bool load, size_t field)
+{
+    size_t at = load ? 0 : 1, end;
+
+    if (!load && len >= 2)
+        len -= 2; /* ")," */
+    end = field_end(row, at, len, load);
+    for (; field > 0 && end < len; field--) {
+        at = end + 1;
+        end = field_end(row, at, len, load);
+    }
+    for (size_t i = at; i < end && i < at + FIELD_TEXT_MAX; i++)
+        strbuf_addc(b, (unsigned char)row[i] < ' ' || row[i] == 0x7f ? '?' : row[i]);
+    if (end - at > FIELD_TEXT_MAX)
+        strbuf_adds(b, "…");
+}

@@ -1,0 +1,65 @@
+/*
+ * How the columns of one table travel: what is selected at the source, and the statement that
+ * stores it at the target. Values are the columns' own bytes; only BIT, MySQL's JSON and texts
+ * whose character set differs at the two ends need an expression. Pure: no server is asked.
+ */
+#ifndef WORKERS_FULL_CARRY_H
+#define WORKERS_FULL_CARRY_H
+
+#include "base/err.h"
+#include "base/strbuf.h"
+#include "workers/mysql/catalog.h"
+
+enum carry_how {
+    CARRY_PLAIN,   /* the bytes as they are */
+    CARRY_BIT,     /* as a number */
+    CARRY_CHARSET, /* bytes of from_charset, converted by the target */
+};
+
+struct carried {
+    const struct column *src, *dst;
+    enum carry_how how;
+    bool number_like;         /* digits and punctuation of ASCII: needs no _binary */
+    const char *from_charset; /* CARRY_CHARSET */
+};
+
+struct carry {
+    struct carried *columns;
+    size_t count;
+};
+
+/*
+ * carry_init() - pairs the selected columns with the target's by name, ignoring case
+ *
+ * @faults  what does not fit is added here, one clause a column ("no column `b`; …"), all of it
+ * Borrows both tables. 0 also with faults; -1: ERR_NOMEM.
+ */
+int carry_init(struct carry *c, const struct table *src, const struct table *dst,
+               struct strbuf *faults, struct err *err);
+void carry_done(struct carry *c);
+/* carry_find(): index of the source column in c->columns, or -1. */
+int carry_find(const struct carry *c, const struct column *src);
+
+enum write_mode {
+    WRITE_REPLACE, /* the new row wins over one with an equal key */
+    WRITE_KEEP,    /* the row that is there stays */
+    WRITE_PLAIN,   /* there must be none */
+};
+
+void carry_select(struct strbuf *b, const struct carry *c); /* "`a`, (`b`+0)" */
+void carry_load_sql(struct strbuf *b, const struct carry *c, const struct table *dst,
+                    enum write_mode mode);
+/* The INSERT path: statement = head, rows separated by commas, tail. */
+void carry_insert_head(struct strbuf *b, const struct carry *c, const struct table *dst,
+                       enum write_mode mode);
+void carry_insert_tail(struct strbuf *b, const struct carry *c, enum write_mode mode);
+
+/* One row in LOAD DATA's format with its newline, or "(…)," for INSERT. */
+void carry_load_row(struct strbuf *b, const struct carry *c, char *const *row,
+                    const unsigned long *lengths);
+void carry_insert_row(struct strbuf *b, const struct carry *c, char *const *row,
+                      const unsigned long *lengths);
+/* carry_field(): readable text of a field of such a row, for messages; cut and cleaned. */
+void carry_field(struct strbuf *b, const char *row, size_t len, bool load, size_t field);
+
+#endif

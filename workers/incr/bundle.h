@@ -1,0 +1,37 @@
+/*
+ * One transaction at the target: the mark of the lane's row, statements of one or several source
+ * transactions in as few packets as possible, the check of what each of them affected, the commit.
+ */
+#ifndef WORKERS_INCR_BUNDLE_H
+#define WORKERS_INCR_BUNDLE_H
+
+#include "workers/incr/applied.h"
+#include "workers/incr/txn.h"
+#include "workers/mysql/conn.h"
+#include "workers/mysql/control.h"
+
+struct bundle;
+
+/* @packet_max  max_allowed_packet of the target. Borrows connection and fence. */
+int bundle_new(struct conn *c, const struct fence *f, unsigned lane, size_t packet_max,
+               struct bundle **ret, struct err *err);
+void bundle_free(struct bundle *b);
+DEFINE_CLEANUP(struct bundle, bundle_free)
+
+/* bundle_begin(): nothing is sent yet. @applied holds the numbers of this transaction too. */
+int bundle_begin(struct bundle *b, uint64_t lwm, const struct applied *applied, struct err *err);
+/*
+ * bundle_add() - statements `from` to `to` (not included) of one source transaction
+ *
+ * Sends what does not fit any more; the transaction must stay as it is until bundle_flush().
+ * Errors: ERR_CONFLICT (a row is there, or is not), ERR_EPOCH_STALE, ERR_VALUE,
+ * ERR_SCHEMA_MISMATCH, conn_multi's; with table and position.
+ */
+int bundle_add(struct bundle *b, const struct txn *t, size_t from, size_t to, struct err *err);
+int bundle_flush(struct bundle *b, struct err *err);
+/* bundle_text(): one more statement that counts no rows. */
+int bundle_text(struct bundle *b, const char *sql, struct err *err);
+int bundle_commit(struct bundle *b, struct err *err);
+void bundle_rollback(struct bundle *b); /* errors show at the next use */
+
+#endif

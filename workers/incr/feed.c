@@ -1,0 +1,372 @@
+/* What the reader of transactions calls back: rows into statements, transactions to the lanes. */
+#include "workers/incr/session.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/fault.h"
+#include "base/log.h"
+#include "workers/mysql/sqltext.h"
+
+#include "base/banned.h"
+
+enum { SAVEPOINT_SQL_MAX = 2048 };
+
+static int on_begin(void *ctx, const struct group_info *g, struct err *err)
+{
+    struct session *s = ctx;
+
+    (void)err;
+    s->info = *g;
+    s->wanted = g->seq > s->base_lwm && !applied_has(&s->applied, g->seq);
+    return s->wanted ? 0 : 1;
+}
+
+/* ---- very large transactions ---- */
+
+static int big_send(struct session *s, size_t from, size_t to, struct err *err)
+{
+    for (size_t i = from; i < to; i++)
+        s->big_mixed |= !s->txn->stmts[i].own_tables;
+    return bundle_add(s->big, s->txn, from, to, err);
+}
+
+static int big_savepoint(struct session *s, const char *verb, const char *name, struct err *err)
+{
+    _cleanup_(strbuf_done)
+    struct strbuf sql = STRBUF(SAVEPOINT_SQL_MAX);
+
+    strbuf_adds(&sql, verb);
+    sql_name(&sql, name);
+    if (strbuf_check(&sql, err) < 0)
+        return -1;
+    return bundle_text(s->big, strbuf_str(&sql), err);
+}
+
+static int big_flush(struct session *s, struct err *err)
+{
+    size_t bytes = s->txn->text.len, rows = s->txn->row_count;
+
+    if (big_send(s, 0, s->txn->stmt_count, err) < 0 || bundle_flush(s->big, err) < 0)
+        return -1;
+    s->big_rows += rows;
+    s->big_bytes += bytes;
+    txn_forget(s->txn);
+    FAULT("incr.big.mid");
+    throttle_take(s->sync->throttle, rows, bytes);
+    return session_tick(s, err);
+}
+
+/* From here on it goes to the target as it is read, alone, within one transaction there. */
+static int big_begin(struct session *s, struct err *err)
+{
+    size_t from = 0;
+
+    if (session_wait_idle(s, err) < 0)
+        return -1;
+    log_info("incr", "large_transaction", "seq=%" PRIu64 " pos=%s:%" PRIu64, s->info.seq,
+             s->info.start.file, s->info.start.offset);
+    s->big_rows = s->big_bytes = 0;
+    s->big_mixed = false;
+    if (pool_big_begin(s->pool, s->info.seq, &s->big, err) < 0)
+        return -1;
+    for (size_t i = 0; i < s->txn->savepoint_count; i++) {
+        const struct savepoint *sp = &s->txn->savepoints[i];
+        if (big_send(s, from, MAX(from, sp->stmts), err) < 0 ||
+            big_savepoint(s, "SAVEPOINT ", sp->name, err) < 0)
+            return -1;
+        from = MAX(from, sp->stmts);
+    }
+    if (big_send(s, from, s->txn->stmt_count, err) < 0 || bundle_flush(s->big, err) < 0)
+        return -1;
+    s->big_rows = s->txn->row_count;
+    s->big_bytes = s->txn->text.len;
+    txn_forget(s->txn);
+    return 0;
+}
+
+static int big_end(struct session *s, bool commit, const struct group_end *g, struct err *err)
+{
+    struct bundle *b = s->big;
+    size_t rows, bytes;
+
+    if (!commit && s->big_mixed)
+        return err_set(err, ERR_NOT_SUPPORTED,
+                       "a very large transaction with MyISAM tables was rolled back at the source");
+    if (!commit) {
+        bundle_rollback(b);
+        pool_big_undone(s->pool, g->seq);
+        s->big = NULL;
+        s->big_rows = s->big_bytes = 0;
+        return pool_pass(s->pool, g, err) < 0 ? -1 : 0;
+    }
+    if (big_flush(s, err) < 0 || bundle_commit(b, err) < 0)
+        return -1;
+    rows = s->big_rows;
+    bytes = s->big_bytes;
+    s->big = NULL;
+    s->big_rows = s->big_bytes = 0;
+    return pool_big_done(s->pool, g, rows, bytes, err);
+}
+
+void feed_done(struct session *s)
+{
+    if (s->big != NULL)
+        bundle_rollback(s->big);
+    s->big = NULL;
+    txn_free(s->txn);
+    s->txn = NULL;
+}
+
+/* ---- rows ---- */
+
+/* Tables without a key were read in one snapshot: what was logged before it is in the copy. */
+static bool in_snapshot(const struct session *s, const struct group_row_event *e)
+{
+    return e->plan->skip_until.file[0] != '\0' &&
+           binlog_pos_cmp(&s->info.start, &e->plan->skip_until) < 0;
+}
+
+static int on_rows(void *ctx, const struct group_row_event *e, struct err *err)
+{
+    struct session *s = ctx;
+
+    if (in_snapshot(s, e))
+        return 0;
+    if (s->txn == NULL) {
+        s->txn = txn_new(s->info.seq, &s->info.start, MIN(s->packet_max / 4, (size_t)1024 * 1024));
+        if (s->txn == NULL)
+            return err_set(err, ERR_NOMEM, "no memory for a transaction");
+    }
+    if (change_event(&s->changer, s->txn, e, err) < 0)
+        return -1;
+    if (s->big == NULL && (txn_bytes(s->txn) > TXN_BYTES_MAX || s->txn->row_count > TXN_ROWS_MAX))
+        return big_begin(s, err);
+    if (s->big != NULL && s->txn->text.len > BIG_FLUSH_BYTES)
+        return big_flush(s, err);
+    return 0;
+}
+
+static int big_rollback_to(struct session *s, const char *name, struct err *err)
+{
+    if (s->big_mixed)
+        return err_set(err, ERR_NOT_SUPPORTED,
+                       "a very large transaction with MyISAM tables went back to a savepoint");
+    return big_savepoint(s, "ROLLBACK TO SAVEPOINT ", name, err);
+}
+
+/*
+ * Row binlogs hold savepoints only where the server could not cut its cache (tables that do not
+ * roll back): then the rows after them were undone at the source, but for those tables'.
+ */
+static int on_savepoint(void *ctx, enum statement_kind kind, const char *name, struct err *err)
+{
+    struct session *s = ctx;
+
+    if (kind == ST_RELEASE)
+        return 0;
+    if (s->txn == NULL) {
+        s->txn = txn_new(s->info.seq, &s->info.start, MIN(s->packet_max / 4, (size_t)1024 * 1024));
+        if (s->txn == NULL)
+            return err_set(err, ERR_NOMEM, "no memory for a transaction");
+    }
+    if (s->big != NULL) {
+        if (big_send(s, 0, s->txn->stmt_count, err) < 0 || bundle_flush(s->big, err) < 0)
+            return -1;
+        s->big_rows += s->txn->row_count;
+        txn_forget(s->txn);
+        return kind == ST_SAVEPOINT ? big_savepoint(s, "SAVEPOINT ", name, err)
+                                    : big_rollback_to(s, name, err);
+    }
+    if (kind == ST_SAVEPOINT)
+        return txn_savepoint(s->txn, name, err);
+    if (txn_rollback_to(s->txn, name) == 0 && s->txn->stmt_count > 0)
+        return err_set(err, ERR_BINLOG_EVENT, "ROLLBACK TO a savepoint that was not set: %.100s",
+                       name);
+    return 0;
+}
+
+/* ---- the end of a transaction ---- */
+
+/* 0, or -1; waits for room. Takes *txn over when it is given. */
+static int hand_over(struct session *s, struct txn **txn, const struct group_end *g,
+                     struct err *err)
+{
+    for (;;) {
+        int got = *txn != NULL ? pool_submit(s->pool, s->depend, *txn, g, err)
+                               : pool_pass(s->pool, g, err);
+        if (got == 1)
+            *txn = NULL;
+        if (got != 0)
+            return got < 0 ? -1 : 0;
+        s->drain_at = 0; /* what is applied makes room */
+        if (session_tick(s, err) < 0)
+            return -1;
+        pool_wait(s->pool, WAIT_MS);
+    }
+}
+
+static int on_end(void *ctx, bool commit, const struct binlog_pos *end, int64_t ts, struct err *err)
+{
+    struct session *s = ctx;
+    struct group_end g = { s->info.seq, *end, ts, s->info.gtid, s->info.has_gtid };
+
+    if (s->big != NULL) {
+        if (big_end(s, commit, &g, err) < 0)
+            return -1;
+        txn_free(s->txn);
+        s->txn = NULL;
+        return 0;
+    }
+    if (s->txn != NULL && !commit)
+        txn_rollback(s->txn);
+    if (s->txn != NULL && s->txn->stmt_count == 0) {
+        txn_free(s->txn);
+        s->txn = NULL;
+    }
+    return hand_over(s, &s->txn, &g, err);
+}
+
+/* ---- statements ---- */
+
+enum verdict { V_PASS, V_TELL, V_STOP };
+
+static bool is_foreign_db(const struct session *s, const char *db)
+{
+    return scope_is_system_db(db) || strcasecmp(db, s->sync->w->task->control_schema) == 0;
+}
+
+/* -1: out of memory. */
+static int matches(const struct session *s, enum scope_kind kind, const struct object_ref *r,
+                   struct err *err)
+{
+    struct scope_object o = { 0 };
+    int got = scope_match(s->sync->scope, kind, r->db, r->name, &o, err);
+
+    if (got == 1)
+        scope_object_done(&o);
+    return got;
+}
+
+/*
+ * Tables in the catalog exist as long as this step runs, because any DDL on them ends it: a CREATE
+ * … IF NOT EXISTS of one changes nothing, and other statements matter only for those in it.
+ */
+static int judge_table(const struct session *s, const struct object_ref *r, enum verdict *ret,
+                       struct err *err)
+{
+    int got;
+
+    if (plans_find(s->plans, r->db, r->name) != NULL) {
+        *ret = r->created && r->if_not_exists ? V_PASS : V_STOP;
+        return 0;
+    }
+    got = r->created ? matches(s, SCOPE_TABLE, r, err) : 0;
+    *ret = got == 1 ? V_STOP : V_PASS;
+    return got < 0 ? -1 : 0;
+}
+
+static int judge_ref(const struct session *s, const struct statement *st,
+                     const struct object_ref *r, enum verdict *ret, struct err *err)
+{
+    int got;
+
+    *ret = V_PASS;
+    if (is_foreign_db(s, r->db))
+        return 0;
+    switch (r->kind) {
+    case OBJ_TABLE:
+        return judge_table(s, r, ret, err);
+    case OBJ_VIEW:
+        got = matches(s, SCOPE_VIEW, r, err);
+        *ret = got == 1 ? V_TELL : V_PASS;
+        return got < 0 ? -1 : 0;
+    case OBJ_DATABASE:
+        if (plans_has_db(s->plans, r->db))
+            *ret = strncmp(st->verb, "DROP", 4) == 0 ? V_STOP : V_TELL;
+        else if (scope_may_match_db(s->sync->scope, r->db))
+            *ret = V_TELL;
+        return 0;
+    case OBJ_ROUTINE:
+    case OBJ_TRIGGER:
+    case OBJ_EVENT:
+        *ret = scope_whole_db(s->sync->scope, r->db) ? V_TELL : V_PASS;
+        return 0;
+    }
+    return 0;
+}
+
+/* Everything before it is applied and stored, so that whoever resumes comes upon it at once. */
+static int stop_at_ddl(struct session *s, const struct group_statement *st,
+                       const struct object_ref *r, struct err *err)
+{
+    if (session_wait_idle(s, err) < 0 || session_checkpoint(s, err) < 0)
+        return -1;
+    return err_set(err, ERR_DDL_IN_STREAM, "%s on %s%s%s at %s:%" PRIu64 ": %.*s", st->parsed->verb,
+                   r->db, *r->name != '\0' ? "." : "", r->name, st->start.file, st->start.offset,
+                   (int)MIN(st->sql_len, (size_t)200), st->sql);
+}
+
+static int on_ddl(struct session *s, const struct group_statement *st, struct err *err)
+{
+    for (size_t i = 0; i < st->parsed->ref_count; i++) {
+        const struct object_ref *r = &st->parsed->refs[i];
+        enum verdict v;
+
+        if (judge_ref(s, st->parsed, r, &v, err) < 0)
+            return -1;
+        if (v == V_STOP)
+            return stop_at_ddl(s, st, r, err);
+        if (v == V_TELL)
+            report_event(s->sync->w->report, "WARN", "ddl_not_carried",
+                         "not carried to the target: %s of %s%s%s at %s:%" PRIu64, st->parsed->verb,
+                         r->db, *r->name != '\0' ? "." : "", r->name, st->pos.file, st->pos.offset);
+    }
+    return 0;
+}
+
+static int on_dml(struct session *s, const struct group_statement *st, struct err *err)
+{
+    for (size_t i = 0; i < st->parsed->ref_count; i++) {
+        const struct object_ref *r = &st->parsed->refs[i];
+        if (plans_find(s->plans, r->db, r->name) != NULL)
+            return err_set(err, ERR_BINLOG_STATEMENT,
+                           "%s:%" PRIu64 ": a change of %s.%s was logged as a statement (%s)",
+                           st->pos.file, st->pos.offset, r->db, r->name, st->parsed->verb);
+    }
+    return 0;
+}
+
+static int on_statement(void *ctx, const struct group_statement *st, struct err *err)
+{
+    struct session *s = ctx;
+
+    switch (st->parsed->kind) {
+    case ST_DDL:
+        return on_ddl(s, st, err);
+    case ST_DML:
+        return on_dml(s, st, err);
+    case ST_UNKNOWN:
+        return err_set(err, ERR_DDL_UNPARSED,
+                       "a statement at %s:%" PRIu64 " is not understood: %.*s", st->pos.file,
+                       st->pos.offset, (int)MIN(st->sql_len, (size_t)200), st->sql);
+    case ST_EMPTY:
+    case ST_HARMLESS:
+    case ST_BEGIN:
+    case ST_COMMIT:
+    case ST_ROLLBACK:
+    case ST_SAVEPOINT:
+    case ST_ROLLBACK_TO:
+    case ST_RELEASE:
+    case ST_XA_START:
+    case ST_XA_END:
+    case ST_XA_PREPARE:
+    case ST_XA_COMMIT:
+    case ST_XA_ROLLBACK:
+        return 0;
+    }
+    return 0;
+}
+
+const struct group_ops feed_ops = { on_begin, on_rows, on_savepoint, on_statement, on_end };

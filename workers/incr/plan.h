@@ -1,0 +1,85 @@
+/*
+ * What the incremental worker knows of each table in scope before the first row comes: how its
+ * values are written, which keys order its transactions, what foreign keys hang on it.
+ */
+#ifndef WORKERS_INCR_PLAN_H
+#define WORKERS_INCR_PLAN_H
+
+#include "base/err.h"
+#include "base/util.h"
+#include "workers/mysql/binlog/position.h"
+#include "workers/mysql/catalog.h"
+#include "workers/mysql/dialect.h"
+
+/* How a column's value becomes a literal: decided once a column. */
+enum literal {
+    LIT_NUMBER,  /* integers, BIT, YEAR, DECIMAL's digits */
+    LIT_REAL,    /* FLOAT, DOUBLE: 17 digits and an exponent */
+    LIT_QUOTED,  /* dates and times, UUID, INET: ASCII text */
+    LIT_UTF8,    /* text in utf8mb3 or utf8mb4 */
+    LIT_ASCII,   /* another set whose bytes below 0x80 are ASCII: plain when it has no other */
+    LIT_CHARSET, /* any other set: introducer and hex digits */
+    LIT_BINARY,  /* bytes */
+    LIT_JSON,    /* text for a JSON column */
+    LIT_ENUM,
+    LIT_SET,
+};
+
+/* How values of a key column are compared: what may differ and still be equal there. */
+enum fold {
+    FOLD_EXACT,   /* numbers, dates, bytes */
+    FOLD_BYTES,   /* text under a binary collation: blanks at the end may not count */
+    FOLD_COARSE,  /* text under a collation whose ASCII part we know: case, i=j=y, u=v=w, blanks */
+    FOLD_UNKNOWN, /* takes the whole index */
+};
+
+struct unique_key {
+    const struct index *index;
+    uint32_t number;   /* of the dependency tracker */
+    bool always_whole; /* expressions, generated columns: the row does not tell its value */
+    enum fold *folds;  /* per column of the index */
+};
+
+struct table_plan;
+struct child {
+    struct table_plan *plan;
+    const struct foreign_key *fk;
+};
+
+struct table_plan {
+    const struct table *t;
+    bool keyless;
+    bool related;            /* has foreign keys, or is referenced, within the project */
+    uint32_t shared_number;  /* keyless or related: one number of the tracker orders it */
+    struct unique_key *keys; /* of tables that are neither */
+    size_t key_count;
+    struct child *children; /* tables whose foreign keys refer to this one */
+    size_t child_count;
+    enum literal *literals;               /* per column */
+    const char **charset_names;           /* per column: for an introducer, or NULL */
+    char *insert_prefix, *replace_prefix; /* up to and with "VALUES " */
+    size_t insert_prefix_len, replace_prefix_len;
+    struct binlog_pos skip_until; /* events before it are in the copy (tables without a key) */
+    bool filtered;                /* has a row filter */
+    uint64_t inserts, updates, deletes; /* counted since the session began */
+};
+
+struct plans {
+    struct table_plan *tables;
+    size_t count;
+    size_t tracker_numbers; /* how many numbers the dependency tracker needs */
+    struct map *by_name;
+    bool fold_case;
+};
+
+/* plans_new(): borrows the catalog. `fold_case`: lower_case_table_names of the source is not 0. */
+int plans_new(const struct catalog *c, bool fold_case, struct plans **ret, struct err *err);
+void plans_free(struct plans *p);
+DEFINE_CLEANUP(struct plans, plans_free)
+struct table_plan *plans_find(const struct plans *p, const char *db, const char *name);
+/* plans_target_json(): this column is of type JSON at the target, whatever it is at the source. */
+void plans_target_json(struct plans *p, const char *mapped_db, const char *mapped_name,
+                       const char *column);
+bool plans_has_db(const struct plans *p, const char *db);
+
+#endif

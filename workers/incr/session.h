@@ -1,0 +1,92 @@
+/*
+ * One session of the incremental worker: from reading the lane rows to the first error that ends a
+ * connection. A crash, a lost connection and a restart are the same case: a new session. Shared by
+ * session.c (open, loop, checkpoint), feed.c (what the reader calls back) and stats.c (reports).
+ */
+#ifndef WORKERS_INCR_SESSION_H
+#define WORKERS_INCR_SESSION_H
+
+#include "workers/incr/applied.h"
+#include "workers/incr/change.h"
+#include "workers/incr/depend.h"
+#include "workers/incr/group.h"
+#include "workers/incr/lane.h"
+#include "workers/incr/plan.h"
+#include "workers/scope.h"
+#include "workers/worker.h"
+
+enum {
+    TXN_BYTES_MAX = 4 * 1024 * 1024, /* larger ones, or with more rows, are streamed */
+    TXN_ROWS_MAX = 5000,
+    BIG_FLUSH_BYTES = 512 * 1024,
+    WAIT_MS = 100,
+};
+
+/* What outlives a session. */
+struct sync {
+    struct worker *w;
+    struct scope *scope;
+    struct throttle *throttle;
+    struct dialect source;
+    unsigned lanes;
+    bool ready_told;
+    struct fence last; /* of this process's last session; epoch 0: none yet */
+};
+
+struct session {
+    struct sync *sync;
+    struct conn *conn; /* the coordinator's */
+    struct conn *lane_conns[LANES_MAX];
+    struct dialect sink;
+    size_t packet_max;
+    struct fence fence;
+    struct catalog *catalog;
+    struct plans *plans;
+    struct depend *depend;
+    struct pool *pool;
+    struct group *group;
+    struct relay_reader *reader;
+    struct filter *filter;
+    struct changer changer;
+
+    struct checkpoint cp; /* of what is applied now; stored_seq: the one in the control schema */
+    uint64_t stored_seq;
+    struct gtid_set *gtids; /* of cp; NULL without */
+    uint64_t base_lwm;
+    struct applied applied; /* beyond base_lwm, all lanes together, as found at the start */
+    int64_t checkpoint_at, report_at, drain_at; /* monotonic ms: when next */
+
+    struct group_info info; /* of the open group */
+    bool wanted;            /* it is not applied yet */
+    struct txn *txn;        /* NULL: nothing for the target so far */
+    struct bundle *big;     /* being streamed over lane 0 */
+    size_t big_rows, big_bytes;
+    bool big_mixed; /* it holds rows that a rollback does not take back */
+
+    int64_t applied_us; /* source time up to which all is applied */
+    uint64_t mark_seq;  /* a mark that waits for this number; 0: none */
+    int64_t mark_us;
+    int64_t first_us; /* of the session, for the percentage */
+    bool at_end;      /* the reader has seen the end of the relay */
+    struct pool_stats last_stats;
+    int64_t last_stats_ms;
+    int64_t started_ms;
+};
+
+/* session_run(): STAGE_STOPPED or -1. *ret_progress: it applied or passed something. */
+int session_run(struct sync *y, bool *ret_progress, struct err *err);
+
+/* session_tick(): whatever is due: account, checkpoint, report; ERR_CANCELLED when stopping. */
+int session_tick(struct session *s, struct err *err);
+/* session_wait_idle(): until every group given to the lanes is applied. */
+int session_wait_idle(struct session *s, struct err *err);
+int session_checkpoint(struct session *s, struct err *err);
+
+extern const struct group_ops feed_ops; /* ctx: struct session */
+void feed_done(struct session *s);      /* what a group left open */
+
+void stats_mark(struct session *s, int64_t source_us);
+void stats_applied(struct session *s, const struct group_end *g);
+void stats_report(struct session *s);
+
+#endif

@@ -1,0 +1,574 @@
+#include "workers/incr/sqlwrite.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/json.h"
+#include "workers/mysql/sqltext.h"
+
+#include "base/banned.h"
+
+/* ---- literals ---- */
+
+static bool all_ascii(const char *s, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if ((unsigned char)s[i] >= 0x80)
+            return false;
+    }
+    return true;
+}
+
+/* Length of the well-formed UTF-8 character at `s`, 0 when it is none (RFC 3629, section 4). */
+static size_t utf8_char(const unsigned char *s, size_t n)
+{
+    size_t len = s[0] < 0x80   ? 1
+                 : s[0] < 0xc2 ? 0
+                 : s[0] < 0xe0 ? 2
+                 : s[0] < 0xf0 ? 3
+                 : s[0] < 0xf5 ? 4
+                               : 0;
+
+    if (len == 0 || len > n)
+        return 0;
+    for (size_t i = 1; i < len; i++) {
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+        (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+        return 0;
+    return len;
+}
+
+static bool valid_utf8(const char *text, size_t n)
+{
+    const unsigned char *s = (const unsigned char *)text;
+
+    while (n > 0) {
+        size_t len = utf8_char(s, n);
+        if (len == 0)
+            return false;
+        s += len;
+        n -= len;
+    }
+    return true;
+}
+
+/*
+ * Bytes in a character set of their own. Statements are read as utf8mb4, whose multi-byte
+ * characters hold no quote and no backslash, so escaped bytes of any kind come through a quoted
+ * literal unchanged.
+ */
+static void introduced(struct strbuf *b, const char *charset, const struct value *v, bool hex)
+{
+    strbuf_addc(b, '_');
+    strbuf_adds(b, charset);
+    if (hex && v->len > 0) {
+        strbuf_addc(b, ' ');
+        sql_bytes(b, v->bytes, v->len);
+    } else {
+        sql_quoted_bytes(b, v->bytes, v->len);
+    }
+}
+
+static void text_literal(struct strbuf *b, const struct table_plan *p, size_t c,
+                         const struct value *v)
+{
+    switch (p->literals[c]) {
+    case LIT_UTF8:
+        /* mb3 is a part of mb4, so that the session's own set serves both */
+        if (valid_utf8(v->bytes, v->len))
+            sql_quoted_bytes(b, v->bytes, v->len);
+        else
+            introduced(b, "utf8mb4", v, true);
+        return;
+    case LIT_ASCII:
+        if (all_ascii(v->bytes, v->len))
+            sql_quoted_bytes(b, v->bytes, v->len);
+        else
+            introduced(b, p->charset_names[c], v, true);
+        return;
+    case LIT_CHARSET:
+        introduced(b, p->charset_names[c], v, true);
+        return;
+    case LIT_NUMBER:
+        strbuf_add(b, v->bytes, v->len); /* DECIMAL */
+        return;
+    case LIT_BINARY:
+        introduced(b, "binary", v, false);
+        return;
+    case LIT_REAL:
+    case LIT_QUOTED:
+    case LIT_JSON:
+    case LIT_ENUM:
+    case LIT_SET:
+        sql_quoted_bytes(b, v->bytes, v->len);
+        return;
+    }
+}
+
+/* Seventeen digits name a double exactly; the exponent makes it one, not a DECIMAL. */
+static void real_literal(struct strbuf *b, double d)
+{
+    char text[40];
+    int n = snprintf(text, sizeof(text), "%.16e", d);
+
+    if (n > 0)
+        strbuf_add(b, text, (size_t)n);
+}
+
+/*
+ * By label where the catalog has them, so that the target may define them in another order. Number
+ * 0 is the empty text of a value that was refused: no statement can store it under a strict
+ * sql_mode.
+ */
+static int enum_literal(struct strbuf *b, const struct table_plan *p, size_t c, uint64_t number,
+                        struct err *err)
+{
+    const struct column *col = &p->t->columns[c];
+    const char *label;
+
+    if (number == 0)
+        return err_set(err, ERR_VALUE, "%s.%s.%s holds the empty value of an invalid ENUM",
+                       p->t->db, p->t->name, col->name);
+    label = json_at_str(col->labels, (size_t)number - 1);
+    if (label == NULL || (col->charset != NULL && strcasecmp(col->charset, "binary") == 0))
+        strbuf_addu(b, number);
+    else
+        sql_string(b, label);
+    return 0;
+}
+
+static void set_literal(struct strbuf *b, const struct column *col, uint64_t bits)
+{
+    _cleanup_(strbuf_done)
+    struct strbuf text = STRBUF(64 * 1024);
+
+    for (size_t i = 0; i < 64; i++) {
+        const char *label;
+        if ((bits >> i & 1) == 0)
+            continue;
+        label = json_at_str(col->labels, i);
+        if (label == NULL || (col->charset != NULL && strcasecmp(col->charset, "binary") == 0)) {
+            strbuf_addu(b, bits);
+            return;
+        }
+        if (text.len > 0)
+            strbuf_addc(&text, ',');
+        strbuf_adds(&text, label);
+    }
+    if (!strbuf_ok(&text))
+        b->failed = true;
+    else
+        sql_quoted_bytes(b, strbuf_str(&text), text.len);
+}
+
+int sql_literal(struct strbuf *b, const struct table_plan *p, size_t c, const struct value *v,
+                struct err *err)
+{
+    switch (v->kind) {
+    case V_ABSENT:
+        return err_set(err, ERR_BINLOG_ROW_IMAGE, "the binlog leaves out column %s of %s.%s",
+                       p->t->columns[c].name, p->t->db, p->t->name);
+    case V_NULL:
+        strbuf_add(b, "NULL", 4);
+        return 0;
+    case V_INT:
+        strbuf_addi(b, v->i);
+        return 0;
+    case V_UINT:
+        if (p->literals[c] == LIT_ENUM)
+            return enum_literal(b, p, c, v->u, err);
+        if (p->literals[c] == LIT_SET)
+            set_literal(b, &p->t->columns[c], v->u);
+        else
+            strbuf_addu(b, v->u);
+        return 0;
+    case V_FLOAT:
+        real_literal(b, (double)v->f);
+        return 0;
+    case V_DOUBLE:
+        real_literal(b, v->d);
+        return 0;
+    case V_TEXT:
+    case V_BYTES:
+        text_literal(b, p, c, v);
+        return 0;
+    }
+    return err_set(err, ERR_INTERNAL, "column %s has a value of no kind", p->t->columns[c].name);
+}
+
+bool value_equal(const struct value *a, const struct value *b)
+{
+    if (a->kind != b->kind)
+        return false;
+    switch (a->kind) {
+    case V_ABSENT:
+    case V_NULL:
+        return true;
+    case V_INT:
+        return a->i == b->i;
+    case V_UINT:
+        return a->u == b->u;
+    case V_FLOAT:
+        return memcmp(&a->f, &b->f, sizeof(a->f)) == 0;
+    case V_DOUBLE:
+        return memcmp(&a->d, &b->d, sizeof(a->d)) == 0;
+    case V_TEXT:
+    case V_BYTES:
+        return a->len == b->len && (a->len == 0 || memcmp(a->bytes, b->bytes, a->len) == 0);
+    }
+    return false;
+}
+
+/* ---- which row ---- */
+
+static int where_key(struct strbuf *b, const struct table_plan *p, const struct value *row,
+                     struct err *err)
+{
+    const struct index *key = &p->t->indexes[p->t->key];
+
+    strbuf_adds(b, " WHERE ");
+    for (size_t i = 0; i < key->column_count; i++) {
+        size_t c = key->columns[i];
+        if (i > 0)
+            strbuf_adds(b, " AND ");
+        sql_name(b, p->t->columns[c].name);
+        strbuf_addc(b, '=');
+        if (sql_literal(b, p, c, &row[c], err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* The name a character set of the source has at every target: utf8mb3's bytes are utf8mb4's. */
+static const char *common_charset(const struct table_plan *p, size_t c)
+{
+    return p->literals[c] == LIT_UTF8 ? "utf8mb4" : p->charset_names[c];
+}
+
+/*
+ * One column of a table without a key. Text is compared twice: as the column does, so that an index
+ * serves, and byte for byte, because equal under a collation is not the same row.
+ */
+static int where_exact(const struct sqlwriter *w, struct strbuf *b, const struct table_plan *p,
+                       size_t c, const struct value *v, struct err *err)
+{
+    const char *name = p->t->columns[c].name;
+    enum literal lit = p->literals[c];
+    bool text = lit == LIT_UTF8 || lit == LIT_ASCII || lit == LIT_CHARSET;
+
+    sql_name(b, name);
+    if (v->kind == V_NULL) {
+        strbuf_adds(b, " IS NULL");
+        return 0;
+    }
+    strbuf_adds(b, "<=>");
+    if (lit == LIT_JSON && w->json_type) {
+        strbuf_adds(b, "CAST(");
+        if (sql_literal(b, p, c, v, err) < 0)
+            return -1;
+        strbuf_adds(b, " AS JSON)");
+        return 0;
+    }
+    if (sql_literal(b, p, c, v, err) < 0)
+        return -1;
+    if (!text)
+        return 0;
+    strbuf_adds(b, " AND CAST(CONVERT(");
+    sql_name(b, name);
+    strbuf_addf(b, " USING %s) AS BINARY)<=>", common_charset(p, c));
+    introduced(b, "binary", v, false);
+    return 0;
+}
+
+static int where_row(const struct sqlwriter *w, struct txn *t, const struct table_plan *p,
+                     const struct value *row, struct err *err)
+{
+    struct strbuf *b = &t->text;
+    struct stmt *s = &t->stmts[t->stmt_count - 1];
+    bool first = true;
+
+    if (!p->keyless) {
+        s->where = b->len - s->off;
+        return where_key(b, p, row, err);
+    }
+    strbuf_adds(b, " WHERE ");
+    for (size_t c = 0; c < p->t->column_count; c++) {
+        if (!p->t->selected[c])
+            continue;
+        if (!first)
+            strbuf_adds(b, " AND ");
+        first = false;
+        if (where_exact(w, b, p, c, &row[c], err) < 0)
+            return -1;
+    }
+    strbuf_adds(b, " LIMIT 1");
+    return 0;
+}
+
+/* ---- statements ---- */
+
+static bool rolls_back(const struct table *t)
+{
+    return t->engine == NULL || strcasecmp(t->engine, "MyISAM") != 0;
+}
+
+static struct stmt stmt_of(const struct table_plan *p, enum stmt_kind kind,
+                           const struct row_mode *m)
+{
+    return (struct stmt){ .kind = kind,
+                          .plan = p,
+                          .own_tables = rolls_back(p->t),
+                          .fk_checks = m->fk_checks && p->related && !m->safe,
+                          .any_count = m->safe || m->loose,
+                          .rows = 1,
+                          .pos = m->pos };
+}
+
+static int add_values(struct strbuf *b, const struct table_plan *p, const struct value *row,
+                      struct err *err)
+{
+    char between = '(';
+
+    for (size_t c = 0; c < p->t->column_count; c++) {
+        if (!p->t->selected[c])
+            continue;
+        strbuf_addc(b, between);
+        between = ',';
+        if (sql_literal(b, p, c, &row[c], err) < 0)
+            return -1;
+    }
+    strbuf_addc(b, ')');
+    return 0;
+}
+
+static int put_row(struct txn *t, const struct table_plan *p, const struct row_mode *m,
+                   const struct value *row, struct err *err)
+{
+    struct stmt s =
+        stmt_of(p, (m->safe || m->loose) && !p->keyless ? STMT_REPLACE : STMT_INSERT, m);
+
+    s.prefix_len = s.kind == STMT_REPLACE ? p->replace_prefix_len : p->insert_prefix_len;
+    if (txn_insert_goes_on(t, &s)) {
+        strbuf_addc(&t->text, ',');
+        t->stmts[t->stmt_count - 1].rows++;
+    } else {
+        if (txn_stmt_begin(t, &s, err) < 0)
+            return -1;
+        strbuf_add(&t->text, s.kind == STMT_REPLACE ? p->replace_prefix : p->insert_prefix,
+                   s.prefix_len);
+    }
+    if (add_values(&t->text, p, row, err) < 0)
+        return -1;
+    return txn_stmt_end(t, err);
+}
+
+static int delete_row(const struct sqlwriter *w, struct txn *t, const struct table_plan *p,
+                      const struct row_mode *m, const struct value *row, struct err *err)
+{
+    struct stmt s = stmt_of(p, STMT_CHANGE, m);
+
+    if (txn_stmt_begin(t, &s, err) < 0)
+        return -1;
+    strbuf_adds(&t->text, "DELETE FROM ");
+    sql_table(&t->text, p->t->mapped_db, p->t->mapped_name);
+    if (where_row(w, t, p, row, err) < 0)
+        return -1;
+    return txn_stmt_end(t, err);
+}
+
+/* ---- foreign keys in safe mode ---- */
+
+static bool is_word(const char *text, const char *word)
+{
+    return text != NULL && strcasecmp(text, word) == 0;
+}
+
+/* Position of the column a foreign key refers to in the parent; -1 when the catalog does not have
+ * it. */
+static int parent_column(const struct table_plan *parent, const struct foreign_key *fk, size_t i)
+{
+    return table_column(parent->t, fk->ref_columns[i]);
+}
+
+static bool referenced_changed(const struct table_plan *parent, const struct foreign_key *fk,
+                               const struct value *before, const struct value *after)
+{
+    for (size_t i = 0; i < fk->column_count; i++) {
+        int c = parent_column(parent, fk, i);
+        if (c >= 0 && !value_equal(&before[c], &after[c]))
+            return true;
+    }
+    return false;
+}
+
+/* `child column` = value of the parent's row, joined by `between`; `values` NULL: = NULL. */
+static int fk_columns(struct strbuf *b, const struct table_plan *parent, const struct child *ch,
+                      const struct value *values, const char *between, struct err *err)
+{
+    for (size_t i = 0; i < ch->fk->column_count; i++) {
+        int c = parent_column(parent, ch->fk, i);
+        if (c < 0)
+            return err_set(err, ERR_SCHEMA_MISMATCH, "foreign key %s refers to no column of %s.%s",
+                           ch->fk->name, parent->t->db, parent->t->name);
+        if (i > 0)
+            strbuf_adds(b, between);
+        sql_name(b, ch->fk->columns[i]);
+        strbuf_addc(b, '=');
+        if (values == NULL)
+            strbuf_adds(b, "NULL");
+        else if (sql_literal(b, parent, (size_t)c, &values[c], err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int cascade_child(struct txn *t, const struct table_plan *parent, const struct child *ch,
+                         const struct row_mode *m, const struct value *before,
+                         const struct value *after, struct err *err)
+{
+    const char *action = after == NULL ? ch->fk->on_delete : ch->fk->on_update;
+    struct stmt s = stmt_of(ch->plan, STMT_CHANGE, m);
+
+    if (!is_word(action, "CASCADE") && !is_word(action, "SET NULL"))
+        return 0;
+    s.fk_checks = ch->plan->child_count > 0; /* let it go on to grandchildren */
+    if (txn_stmt_begin(t, &s, err) < 0)
+        return -1;
+    if (is_word(action, "CASCADE") && after == NULL) {
+        strbuf_adds(&t->text, "DELETE FROM ");
+        sql_table(&t->text, ch->plan->t->mapped_db, ch->plan->t->mapped_name);
+    } else {
+        strbuf_adds(&t->text, "UPDATE ");
+        sql_table(&t->text, ch->plan->t->mapped_db, ch->plan->t->mapped_name);
+        strbuf_adds(&t->text, " SET ");
+        if (fk_columns(&t->text, parent, ch, is_word(action, "CASCADE") ? after : NULL, ",", err) <
+            0)
+            return -1;
+    }
+    strbuf_adds(&t->text, " WHERE ");
+    if (fk_columns(&t->text, parent, ch, before, " AND ", err) < 0)
+        return -1;
+    return txn_stmt_end(t, err);
+}
+
+/*
+ * The copy is fuzzy: a parent row may be in the target as it was after this event while its
+ * children are as they were before, and then the target's own cascade finds no parent to act on. So
+ * in safe mode it is spelt out. What it removes too much, later events of the window bring back.
+ */
+static int safe_cascades(const struct sqlwriter *w, struct txn *t, const struct table_plan *p,
+                         const struct row_mode *m, const struct value *before,
+                         const struct value *after, struct err *err)
+{
+    if (!w->cascades || !m->fk_checks)
+        return 0;
+    for (size_t i = 0; i < p->child_count; i++) {
+        if (after != NULL && !referenced_changed(p, p->children[i].fk, before, after))
+            continue;
+        if (cascade_child(t, p, &p->children[i], m, before, after, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- row changes ---- */
+
+int sqlwrite_insert(const struct sqlwriter *w, struct txn *t, const struct table_plan *p,
+                    const struct row_mode *m, const struct value *after, struct err *err)
+{
+    (void)w;
+    t->row_count++;
+    return put_row(t, p, m, after, err);
+}
+
+int sqlwrite_delete(const struct sqlwriter *w, struct txn *t, const struct table_plan *p,
+                    const struct row_mode *m, const struct value *before, struct err *err)
+{
+    t->row_count++;
+    if (m->safe && safe_cascades(w, t, p, m, before, NULL, err) < 0)
+        return -1;
+    return delete_row(w, t, p, m, before, err);
+}
+
+static bool key_changed(const struct table_plan *p, const struct value *before,
+                        const struct value *after)
+{
+    const struct index *key = &p->t->indexes[p->t->key];
+
+    for (size_t i = 0; i < key->column_count; i++) {
+        size_t c = key->columns[i];
+        if (!value_equal(&before[c], &after[c]))
+            return true;
+    }
+    return false;
+}
+
+static int safe_update(const struct sqlwriter *w, struct txn *t, const struct table_plan *p,
+                       const struct row_mode *m, const struct value *before,
+                       const struct value *after, struct err *err)
+{
+    if (safe_cascades(w, t, p, m, before, after, err) < 0)
+        return -1;
+    if (key_changed(p, before, after) && delete_row(w, t, p, m, before, err) < 0)
+        return -1;
+    return put_row(t, p, m, after, err);
+}
+
+/*
+ * Columns that did not change are left alone, but for those that the target may set by itself
+ * (ON UPDATE CURRENT_TIMESTAMP) when the statement does not name them.
+ */
+static bool to_be_set(const struct table_plan *p, size_t c, const struct value *before,
+                      const struct value *after)
+{
+    enum column_kind kind = p->t->columns[c].kind;
+
+    return p->t->selected[c] &&
+           (kind == CK_TIMESTAMP || kind == CK_DATETIME || !value_equal(&before[c], &after[c]));
+}
+
+static bool anything_changed(const struct table_plan *p, const struct value *before,
+                             const struct value *after)
+{
+    for (size_t c = 0; c < p->t->column_count; c++) {
+        if (p->t->selected[c] && !value_equal(&before[c], &after[c]))
+            return true;
+    }
+    return false;
+}
+
+int sqlwrite_update(const struct sqlwriter *w, struct txn *t, const struct table_plan *p,
+                    const struct row_mode *m, const struct value *before, const struct value *after,
+                    struct err *err)
+{
+    struct stmt s = stmt_of(p, STMT_CHANGE, m);
+    char between = ' ';
+
+    t->row_count++;
+    if (m->safe && !p->keyless)
+        return safe_update(w, t, p, m, before, after, err);
+    if (!anything_changed(p, before, after))
+        return 0;
+    if (txn_stmt_begin(t, &s, err) < 0)
+        return -1;
+    strbuf_adds(&t->text, "UPDATE ");
+    sql_table(&t->text, p->t->mapped_db, p->t->mapped_name);
+    strbuf_adds(&t->text, " SET");
+    for (size_t c = 0; c < p->t->column_count; c++) {
+        if (!to_be_set(p, c, before, after))
+            continue;
+        strbuf_addc(&t->text, between);
+        between = ',';
+        sql_name(&t->text, p->t->columns[c].name);
+        strbuf_addc(&t->text, '=');
+        if (sql_literal(&t->text, p, c, &after[c], err) < 0)
+            return -1;
+    }
+    if (where_row(w, t, p, before, err) < 0)
+        return -1;
+    return txn_stmt_end(t, err);
+}

@@ -1,0 +1,151 @@
+/*
+ * The control schema at the target: the transaction table, checkpoints and progress of the copy.
+ * "Progress lives with the data": whatever says that this much is done is written in the same
+ * transaction as the data it speaks of. Design and proof: docs/design.md, "Exactly once".
+ *
+ *   cw_lane        one row per task and lane: the transaction table. The first statement of every
+ *                  transaction that writes data updates its lane's row WHERE epoch = mine; no row
+ *                  matched means that another worker has taken over (ERR_EPOCH_STALE).
+ *   cw_task        one row per task: its highest epoch, which never goes back
+ *   cw_conn        one row per connection that may write for a task, so that a successor can kill
+ * it cw_checkpoint  one row per task: the position up to which everything is applied, without gaps
+ *   cw_project     one row per project: is the stored catalog whole, where did the copy end
+ *   cw_schema      one row per table in scope: its catalog at the starting position
+ *   cw_table       one row per copied table; cw_chunk: one row per chunk, planned then done
+ *   cw_meta        version of this layout, and whether Causeway made the database itself
+ * The columns are described beside their CREATE TABLE statements in control_layout.c.
+ *
+ * A task is "<project id>/<kind>", kind = relay, full, incr, schema. Lanes are numbered from 0.
+ */
+#ifndef WORKERS_MYSQL_CONTROL_H
+#define WORKERS_MYSQL_CONTROL_H
+
+#include "base/err.h"
+#include "workers/mysql/binlog/position.h"
+#include "workers/mysql/catalog.h"
+#include "workers/mysql/conn.h"
+
+enum {
+    CONTROL_APPLIED_MAX = 4096, /* bytes of a lane's list of applied transactions */
+    CONTROL_LANES_MAX = 1024,
+};
+
+/*
+ * control_ensure(): makes the schema and its tables where absent, or upgrades them. An account that
+ * may not create databases is enough where the (empty) database exists. ERR_CONTROL_SCHEMA.
+ */
+int control_ensure(struct conn *c, const char *schema, struct err *err);
+
+struct fence {
+    const char *schema; /* borrowed */
+    char task[ID_MAX + 16];
+    uint64_t epoch;
+};
+/*
+ * control_take_epoch() - takes over a task: a new, higher epoch on all its lane rows (lanes 0 to
+ * `lanes` - 1 are made where absent), in one transaction, which waits for what a predecessor has in
+ * flight. The connections that the predecessor registered are killed before and after it, and it
+ * returns when they are gone: nothing of the predecessor can write any more, DDL included.
+ *
+ * Errors: ERR_DB_RETRY when a lane row stayed locked for ten minutes; conn_exec's.
+ */
+int control_take_epoch(struct conn *c, const char *schema, const char *project_id, const char *kind,
+                       unsigned lanes, struct fence *ret, struct err *err);
+/*
+ * control_register(): notes CONNECTION_ID() of `c` as belonging to this task and epoch, so that a
+ * successor can kill it. A named lock of the session (GET_LOCK) proves that the number still means
+ * this session; a server without such locks just has nothing to kill. Not while a transaction is
+ * open. Errors: ERR_EPOCH_STALE.
+ */
+int control_register(struct conn *c, const struct fence *f, struct err *err);
+
+/*
+ * control_mark_sql() - appends the UPDATE of the lane's row: the first statement of a transaction
+ *
+ * @lwm      low-water mark: every source transaction up to this number is applied
+ * @applied  encoded numbers beyond lwm that this lane has applied, this transaction included
+ * (full copy: lwm = a counter, applied empty). Must affect exactly one row: else ERR_EPOCH_STALE.
+ */
+void control_mark_sql(struct strbuf *sql, const struct fence *f, unsigned lane, uint64_t lwm,
+                      const void *applied, size_t applied_len);
+/* control_begin(): BEGIN and the mark, executed and checked. */
+int control_begin(struct conn *c, const struct fence *f, unsigned lane, uint64_t lwm,
+                  const void *applied, size_t applied_len, struct err *err);
+/* control_begin_keep(): as control_begin, but leaves what the lane says (lwm, applied) alone. */
+int control_begin_keep(struct conn *c, const struct fence *f, unsigned lane, struct err *err);
+/* control_check(): is this epoch still ours? For statements that can't be in a transaction (DDL).
+ */
+int control_check(struct conn *c, const struct fence *f, struct err *err);
+
+struct lane_row {
+    unsigned lane;
+    uint64_t epoch, lwm;
+    unsigned char *applied;
+    size_t applied_len;
+};
+int control_lanes(struct conn *c, const struct fence *f, struct lane_row **ret, size_t *ret_count,
+                  struct err *err);
+void lane_rows_free(struct lane_row *rows, size_t count);
+
+/* Checkpoint of a task: kind "incr" holds the starting position from the moment the relay starts.
+ */
+struct checkpoint {
+    uint64_t seq;          /* source transactions counted from the start of the project */
+    struct binlog_pos pos; /* the next event to read starts here */
+    char *gtid_set;        /* of the same moment, or NULL */
+    char source_uuid[64];  /* server_uuid, or "mariadb:<server id>" */
+    int64_t source_ts;     /* Unix s of the last transaction before it */
+};
+void checkpoint_done(struct checkpoint *c);
+/* control_checkpoint_get(): 1 found, 0 none, -1 error. */
+int control_checkpoint_get(struct conn *c, const char *schema, const char *project_id,
+                           const char *kind, struct checkpoint *ret, struct err *err);
+/*
+ * control_checkpoint_init(): the checkpoint of the project's task `kind` (the fence may be another
+ * task's, lane 0 is used): written only when there is none yet; the stored one wins and is
+ * returned.
+ */
+int control_checkpoint_init(struct conn *c, const struct fence *f, const char *kind,
+                            struct checkpoint *io, struct err *err);
+/* control_checkpoint_put(): in a fenced transaction of its own. */
+int control_checkpoint_put(struct conn *c, const struct fence *f, unsigned lane,
+                           const struct checkpoint *cp, struct err *err);
+
+/*
+ * The catalog at the starting position; written once (relay, or full where there is no relay): a
+ * whole one that is there already stays. Tables are numbered in the order of the catalog.
+ */
+int control_schema_put(struct conn *c, const struct fence *f, const struct catalog *cat,
+                       struct err *err);
+int control_schema_get(struct conn *c, const char *schema, const char *project_id,
+                       struct catalog **ret, struct err *err); /* 1 found, 0 none */
+
+/*
+ * Where the copy ended: incremental applies in safe mode up to here. The row also says that the
+ * copy is finished; `end` is NULL (and read back with an empty file) where no binlog is used.
+ */
+int control_copy_end_put(struct conn *c, const struct fence *f, const struct binlog_pos *end,
+                         struct err *err);
+int control_copy_end_get(struct conn *c, const char *schema, const char *project_id,
+                         struct binlog_pos *ret, struct err *err); /* 1, 0, -1 */
+
+/*
+ * control_snapshot_positions(): tables that were copied in one consistent snapshot (those without a
+ * key). Events of such a table that start before `pos` are in the copy: skip exactly those.
+ */
+struct snapshot_position {
+    char *db, *name; /* at the source */
+    struct binlog_pos pos;
+};
+int control_snapshot_positions(struct conn *c, const char *schema, const char *project_id,
+                               struct snapshot_position **ret, size_t *ret_count, struct err *err);
+void snapshot_positions_free(struct snapshot_position *p, size_t count);
+
+/*
+ * control_release(): removes every row of the project, in chunks, and the schema itself when no
+ * project is left in it (the database only where Causeway made it and nothing else is inside).
+ * Nothing there is fine. The project's workers must have ended.
+ */
+int control_release(struct conn *c, const char *schema, const char *project_id, struct err *err);
+
+#endif

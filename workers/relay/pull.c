@@ -1,0 +1,167 @@
+#include "workers/relay/pull.h"
+
+#include <string.h>
+
+#include "base/fault.h"
+
+#include "base/banned.h"
+
+enum { FIRST_OFFSET = 4 };
+
+void pull_start(struct pull *p, const struct binlog_pos *from, struct binlog_pos *ret_ask)
+{
+    p->from = *from;
+    *ret_ask = *from;
+    if (from->offset > UINT32_MAX)
+        ret_ask->offset = FIRST_OFFSET;
+    if (from->file[0] != '\0' && ret_ask->offset < FIRST_OFFSET)
+        ret_ask->offset = FIRST_OFFSET;
+    p->pos = *ret_ask;
+    p->format = (struct binlog_format){ 0 };
+    p->by_gtid = from->file[0] == '\0';
+    p->after_format = false;
+    p->quiet_at = (struct binlog_pos){ 0 };
+    p->live = false;
+}
+
+/* Made up by the dump thread: tells us something, stands nowhere in the file. */
+static bool is_artificial(const struct event *e)
+{
+    return (e->flags & EVENT_FLAG_ARTIFICIAL) != 0 || e->next_pos == 0;
+}
+
+static int unexpected(const struct pull *p, const struct event *e, uint64_t start, struct err *err)
+{
+    return err_set(err, ERR_BINLOG_MALFORMED,
+                   "the source sent a %s event that begins at %llu where %s:%llu was expected",
+                   event_type_name(e->type), (unsigned long long)start, p->pos.file,
+                   (unsigned long long)p->pos.offset);
+}
+
+/* Offsets in event headers are the low 32 bits; the first one at or past `after` is meant. */
+static uint64_t whole_offset(uint32_t low, uint64_t after)
+{
+    uint64_t offset = (after & ~(uint64_t)UINT32_MAX) | low;
+
+    return offset < after ? offset + ((uint64_t)1 << 32) : offset;
+}
+
+/* Where the event stands. 0, or -1 when it is not the next one. */
+static int place(const struct pull *p, const struct event *e, struct binlog_pos *ret_start,
+                 struct binlog_pos *ret_end, struct err *err)
+{
+    uint64_t end = whole_offset(e->next_pos, p->pos.offset + e->size), start = end - e->size;
+
+    if (p->pos.file[0] == '\0')
+        return err_set(err, ERR_BINLOG_MALFORMED, "a %s event before the name of its file",
+                       event_type_name(e->type));
+    /*
+     * Left out by the server, so no loss: transactions we said we have, and MariaDB's
+     * START_ENCRYPTION, which follows the FORMAT_DESCRIPTION of an encrypted file.
+     */
+    if (start != p->pos.offset && !p->by_gtid && !p->after_format)
+        return unexpected(p, e, (uint64_t)e->next_pos - e->size, err);
+    *ret_start = *ret_end = p->pos;
+    ret_start->offset = start;
+    ret_end->offset = end;
+    return 0;
+}
+
+static int store(struct pull *p, const struct event *e, const void *data, size_t len,
+                 struct err *err)
+{
+    struct binlog_pos start, end;
+
+    if (place(p, e, &start, &end, err) < 0)
+        return -1;
+    if (e->type == EV_ROTATE) {
+        struct event_rotate r;
+
+        if (event_rotate(&p->format, e, &r, err) < 0)
+            return -1;
+        memcpy(end.file, r.file, sizeof(end.file));
+        end.offset = r.pos;
+    }
+    if (binlog_pos_cmp(&start, &p->from) >= 0) {
+        FAULT("relay.event.before");
+        if (relay_writer_event(p->writer, &start, &end, data, len, err) < 0)
+            return -1;
+        p->last_timestamp = e->timestamp;
+    }
+    p->after_format = e->type == EV_FORMAT_DESCRIPTION;
+    p->pos = end;
+    return 0;
+}
+
+/* Opens a dump, and every file after the first: names what the next events stand in. */
+static int artificial_rotate(struct pull *p, const struct event *e, struct err *err)
+{
+    struct event_rotate r;
+    struct binlog_pos to = { 0 };
+
+    if (event_rotate(&p->format, e, &r, err) < 0)
+        return -1;
+    memcpy(to.file, r.file, sizeof(to.file));
+    to.offset = r.pos;
+    if (p->pos.file[0] != '\0' && binlog_pos_cmp(&to, &p->pos) < 0)
+        return err_set(err, ERR_BINLOG_MALFORMED, "the source went back from %s:%llu to %s:%llu",
+                       p->pos.file, (unsigned long long)p->pos.offset, to.file,
+                       (unsigned long long)to.offset);
+    if (!p->live && p->pos.file[0] != '\0' && binlog_pos_cmp(&to, &p->pos) != 0)
+        return err_set(err, ERR_BINLOG_MALFORMED, "asked for %s:%llu, the source begins at %s:%llu",
+                       p->pos.file, (unsigned long long)p->pos.offset, to.file,
+                       (unsigned long long)to.offset);
+    p->pos = to;
+    return 0;
+}
+
+static int format_description(struct pull *p, const struct event *e, const void *data, size_t len,
+                              struct err *err)
+{
+    if (event_format_description(e, &p->format, err) < 0)
+        return -1;
+    p->live = true;
+    if (is_artificial(e) || p->pos.offset > FIRST_OFFSET)
+        return relay_writer_format(p->writer, data, len, err);
+    return store(p, e, data, len, err);
+}
+
+/*
+ * The source has nothing more. Its position is ours, or further when it left out what we have: then
+ * two heartbeats at the same place prove that it is not still on its way.
+ */
+static int heartbeat(struct pull *p, const struct event *e)
+{
+    struct binlog_pos at = p->pos;
+
+    p->live = true;
+    if (e->type == EV_HEARTBEAT && e->next_pos != 0) /* 0: past 4 GiB, told elsewhere */
+        at.offset = whole_offset(e->next_pos, p->pos.offset);
+    if (p->by_gtid && binlog_pos_cmp(&at, &p->pos) > 0) {
+        bool still = binlog_pos_cmp(&at, &p->quiet_at) == 0;
+
+        p->quiet_at = at;
+        if (!still)
+            return PULL_EVENT;
+        p->pos = at;
+    }
+    return binlog_pos_cmp(&at, &p->pos) == 0 ? PULL_IDLE : PULL_EVENT;
+}
+
+int pull_event(struct pull *p, const void *data, size_t len, struct err *err)
+{
+    struct event e;
+
+    if (event_parse(&p->format, data, len, &e, err) < 0)
+        return -1;
+    if (e.type == EV_HEARTBEAT || e.type == EV_HEARTBEAT_V2)
+        return heartbeat(p, &e);
+    if (e.type == EV_ROTATE && is_artificial(&e))
+        return artificial_rotate(p, &e, err) < 0 ? -1 : PULL_EVENT;
+    if (e.type == EV_FORMAT_DESCRIPTION)
+        return format_description(p, &e, data, len, err) < 0 ? -1 : PULL_EVENT;
+    if (is_artificial(&e))
+        return PULL_EVENT; /* MariaDB's GTID_LIST of where a dump begins */
+    p->live = true;
+    return store(p, &e, data, len, err) < 0 ? -1 : PULL_EVENT;
+}

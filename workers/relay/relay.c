@@ -1,0 +1,438 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "workers/mysql/binlog/dump.h"
+#include "workers/mysql/catalog.h"
+#include "workers/mysql/control.h"
+#include "workers/relay/keeper.h"
+#include "workers/relay/pull.h"
+#include "workers/relay/start.h"
+
+#include "base/banned.h"
+
+enum {
+    HEARTBEAT_MS = 1000,
+    SILENCE_S = 15,  /* so many heartbeats missed: the connection is half open */
+    EVERY_MS = 1000, /* progress, checkpoint, sync */
+    PURGE_EVERY_MS = 10 * 1000,
+    FULL_STEP_MS = 500,
+    TELL_FULL_EVERY_MS = 30 * 1000,
+    CHECKSUM_RETRIES = 3, /* the network may have bent it; the source's file stays as it is */
+    RETRY_FIRST_MS = 200,
+    RETRY_LONGEST_MS = 10 * 1000,
+    KEPT_HOURS_DEFAULT = 168,
+    LANES = 1,
+    PATH_TEXT_MAX = 4096,
+};
+static const uint64_t segment_bytes_default = 128ULL * 1024 * 1024;
+static const uint64_t segment_bytes_least = 256ULL * 1024;
+static const uint64_t reserve_default = 1024ULL * 1024 * 1024;
+
+struct relay {
+    struct worker *w;
+    const struct task *task;
+    struct fence fence;
+    struct checkpoint start; /* the incremental worker's checkpoint when we began */
+    struct dialect dialect;  /* of the source */
+    struct relay_writer *writer;
+    struct keeper *keeper;
+    struct pull pull;
+    int64_t skew_us; /* source's clock minus ours */
+    int64_t kept_s;  /* storeLogKeptHour */
+    int64_t next_tick_ms, next_purge_ms, heard_ms, tell_full_ms;
+    int64_t caught_up_us; /* source's clock when we had everything; 0: never yet */
+    bool ready;
+    int checksum_errors;
+};
+
+/* ------------------------------------------------------------------------- control schema */
+
+/* Position and catalog are written in this order, so that a checkpoint means both are there. */
+static int note_start(struct relay *r, struct conn *sink, struct conn *source, struct err *err)
+{
+    _cleanup_(scope_freep)
+    struct scope *scope = NULL;
+    _cleanup_(catalog_freep)
+    struct catalog *cat = NULL;
+
+    if (start_find(r->w, source, &r->dialect, &r->start, err) < 0)
+        return -1;
+    if (scope_new(task_mapping(r->task), &scope, err) < 0)
+        return -1;
+    scope_fold_case(scope, r->dialect.lower_case_table_names != 0);
+    if (scope_set_category(scope, json_get_str(r->task->doc, "tableCategory", NULL), err) < 0)
+        return -1;
+    if (scope_exclude_db(scope, r->task->control_schema) < 0)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    if (catalog_load(source, &r->dialect, scope, &cat, err) < 0)
+        return -1;
+    FAULT("relay.start.before_schema");
+    if (control_schema_put(sink, &r->fence, cat, err) < 0)
+        return -1;
+    FAULT("relay.start.before_checkpoint");
+    return control_checkpoint_init(sink, &r->fence, "incr", &r->start, err);
+}
+
+static int check_source(struct relay *r, struct conn *source, struct err *err)
+{
+    char uuid[64];
+
+    if (dump_source_uuid(source, &r->dialect, uuid, err) < 0)
+        return -1;
+    if (strcmp(uuid, r->start.source_uuid) == 0)
+        return 0;
+    (void)err_set(err, ERR_BINLOG_PURGED,
+                  "the source is another server now (%s, the project began at %s): its binlog "
+                  "positions mean nothing here",
+                  uuid, r->start.source_uuid);
+    return err_advise(err, "Point the data source at the old server again, or start the project "
+                           "anew.");
+}
+
+/* One try at taking over and, the first time, noting where the project begins. */
+static int take_over(struct relay *r, struct conn *sink, struct conn *source, struct err *err)
+{
+    int got;
+
+    if (dialect_detect(source, &r->dialect, err) < 0 ||
+        control_ensure(sink, r->task->control_schema, err) < 0 ||
+        control_take_epoch(sink, r->task->control_schema, r->task->project_id, "relay", LANES,
+                           &r->fence, err) < 0 ||
+        control_register(sink, &r->fence, err) < 0)
+        return -1;
+    checkpoint_done(&r->start);
+    r->start = (struct checkpoint){ 0 };
+    got = control_checkpoint_get(sink, r->task->control_schema, r->task->project_id, "incr",
+                                 &r->start, err);
+    if (got < 0 || (got == 0 && note_start(r, sink, source, err) < 0))
+        return -1;
+    return check_source(r, source, err);
+}
+
+/* Both connections, and everything that must be known before the stream is opened. */
+static int begin(struct relay *r, struct err *err)
+{
+    int64_t until = clock_mono_ms() + (int64_t)r->task->retry_minutes * 60 * 1000;
+    struct conn_options plain = { 0 };
+
+    for (int wait_ms = RETRY_FIRST_MS;; wait_ms = MIN(wait_ms * 2, (int)RETRY_LONGEST_MS)) {
+        _cleanup_(conn_closep)
+        struct conn *sink = NULL;
+        _cleanup_(conn_closep)
+        struct conn *source = NULL;
+        int got = conn_open_retry(&r->task->ends[END_SOURCE], &plain, r->w->report,
+                                  r->task->retry_minutes, &source, err);
+
+        if (got == 0)
+            got = conn_open_retry(&r->task->ends[END_SINK], &plain, r->w->report,
+                                  r->task->retry_minutes, &sink, err);
+        if (got != 0)
+            return got;
+        if (take_over(r, sink, source, err) == 0)
+            return 0;
+        if (err->code == ERR_CANCELLED && report_stopping(r->w->report))
+            return STAGE_STOPPED;
+        if (!err_retryable(err) || clock_mono_ms() > until)
+            return -1;
+        report_error(r->w->report, err, true);
+        if (report_sleep(r->w->report, wait_ms))
+            return STAGE_STOPPED;
+    }
+}
+
+/* -------------------------------------------------------------------------------- disk */
+
+static int open_writer(struct relay *r, struct err *err)
+{
+    struct json_object *config = task_incr_config(r->task);
+    uint64_t max = (uint64_t)MAX(json_get_i64(config, "relayMaxBytes", 0), (int64_t)0);
+    char dir[PATH_TEXT_MAX];
+    struct relay_writer_options o = { .dir = dir,
+                                      .source_uuid = r->start.source_uuid,
+                                      .segment_bytes = segment_bytes_default,
+                                      .max_bytes = max,
+                                      .reserve_bytes = max == 0 ? reserve_default : 0,
+                                      .must_cover = &r->start.pos };
+    struct binlog_pos end;
+
+    /* only whole segments go: the limit must hold several */
+    if (max > 0)
+        o.segment_bytes = MAX(MIN(o.segment_bytes, max / 8), segment_bytes_least);
+    if ((size_t)snprintf(dir, sizeof(dir), "%s/relay", r->task->data_dir) >= sizeof(dir))
+        return err_set(err, ERR_RELAY_IO, "the data directory's name is too long");
+    if (relay_writer_open(&o, &r->writer, &end, err) < 0)
+        return -1;
+    r->kept_s = json_get_i64(config, "storeLogKeptHour", KEPT_HOURS_DEFAULT) * 3600;
+    r->pull.writer = r->writer;
+    r->pull.pos = end.file[0] != '\0' ? end : r->start.pos;
+    log_info("relay", "resume", "file=%s pos=%" PRIu64 " bytes=%" PRIu64 " segments=%u",
+             r->pull.pos.file, r->pull.pos.offset, relay_writer_bytes(r->writer),
+             relay_writer_segments(r->writer));
+    return 0;
+}
+
+/* Removes what is applied and older than it has to be kept; in need, whatever is applied. */
+static int purge(struct relay *r, bool in_need, struct err *err)
+{
+    struct binlog_pos applied = keeper_checkpoint(r->keeper);
+    uint64_t freed;
+
+    if (relay_writer_purge(r->writer, &applied, in_need ? 0 : r->kept_s, &freed, err) < 0)
+        return -1;
+    if (freed > 0)
+        log_info("relay", "purged", "bytes=%" PRIu64 " before=%s in_need=%d", freed, applied.file,
+                 in_need);
+    return 0;
+}
+
+/* The disk, or the limit, is full: tells why, frees what it may, and waits a little. */
+static int wait_for_room(struct relay *r, struct err *err)
+{
+    int64_t now = clock_mono_ms();
+
+    if (now >= r->tell_full_ms) {
+        log_err(LOG_WARN, "relay", "full", err);
+        report_error(r->w->report, err, true);
+        r->tell_full_ms = now + TELL_FULL_EVERY_MS;
+    }
+    if (purge(r, true, err) < 0)
+        return -1;
+    return report_sleep(r->w->report, FULL_STEP_MS) ? STAGE_STOPPED : 0;
+}
+
+static int flush(struct relay *r, bool sync, struct err *err)
+{
+    while (relay_writer_flush(r->writer, sync, err) < 0) {
+        int got = err->code == ERR_RELAY_FULL ? wait_for_room(r, err) : -1;
+
+        if (got != 0)
+            return got;
+    }
+    return 0;
+}
+
+/* -------------------------------------------------------------------------- what is told */
+
+/* Seconds we are behind: 0 while heartbeats say that there is no more. */
+static int64_t lag_s(const struct relay *r)
+{
+    int64_t source_us = clock_now_us() + r->skew_us;
+    int64_t known_us = MAX(r->caught_up_us, (int64_t)r->pull.last_timestamp * 1000000);
+
+    if (known_us == 0)
+        return 0;
+    return MAX((source_us - known_us) / 1000000 - 1, (int64_t)0);
+}
+
+static void tell(struct relay *r)
+{
+    struct json_object *info = json_object_new_object();
+    const struct binlog_pos *pos = &r->pull.pos;
+    int64_t at = MAX(r->caught_up_us / 1000000, (int64_t)r->pull.last_timestamp);
+
+    if (info != NULL) {
+        (void)json_add_str(info, "file", pos->file);
+        (void)json_add_u64(info, "pos", pos->offset);
+        (void)json_add_u64(info, "relayBytes", relay_writer_bytes(r->writer));
+        (void)json_add_u64(info, "segments", relay_writer_segments(r->writer));
+        (void)json_add_i64(info, "sourceLagSeconds", lag_s(r));
+    }
+    report_progress(r->w->report, r->ready ? 100 : 0, info);
+    if (at > 0)
+        report_checkpoint(r->w->report, at, pos->file, pos->offset, NULL);
+}
+
+/* What is done once a second whatever the source does. 0, STAGE_STOPPED or -1. */
+static int tick(struct relay *r, struct err *err)
+{
+    int64_t now = clock_mono_ms();
+    int got;
+
+    if (report_stopping(r->w->report))
+        return STAGE_STOPPED;
+    if (now < r->next_tick_ms)
+        return 0;
+    r->next_tick_ms = now + EVERY_MS;
+    got = flush(r, true, err);
+    if (got != 0)
+        return got;
+    if (now >= r->next_purge_ms) {
+        r->next_purge_ms = now + PURGE_EVERY_MS;
+        if (purge(r, false, err) < 0)
+            return -1;
+    }
+    if (r->pull.live && !r->ready) {
+        r->ready = true;
+        report_ready(r->w->report);
+        log_info("relay", "ready", "file=%s pos=%" PRIu64, r->pull.pos.file, r->pull.pos.offset);
+    }
+    if (r->pull.live)
+        tell(r);
+    return 0;
+}
+
+/* -------------------------------------------------------------------------------- stream */
+
+/* How far the source's clock is ahead, to half the round trip. */
+static int measure_skew(struct relay *r, struct conn *c, struct err *err)
+{
+    _cleanup_(freep)
+    char *text = NULL;
+    int64_t before = clock_now_us(), after;
+    char *end = NULL;
+    double source;
+
+    if (conn_value(c, "SELECT UNIX_TIMESTAMP(NOW(6))", &text, err) < 0)
+        return -1;
+    after = clock_now_us();
+    source = text != NULL ? strtod(text, &end) : 0;
+    if (end == NULL || end == text)
+        return err_set(err, ERR_DB_UNSUPPORTED, "the source does not tell its time");
+    r->skew_us = (int64_t)(source * 1e6) - (before + (after - before) / 2);
+    return 0;
+}
+
+static int connect_dump(struct relay *r, struct dump **ret, struct err *err)
+{
+    _cleanup_(gtid_set_freep)
+    struct gtid_set *gtids = NULL;
+    _cleanup_(conn_closep)
+    struct conn *c = NULL;
+    struct conn_options co = { .timeout_s = SILENCE_S };
+    struct dump_options o = { .server_id = relay_server_id(r->task, "relay"),
+                              .heartbeat_ms = HEARTBEAT_MS };
+    /* on the way to where we had got to, that is where we are */
+    struct binlog_pos here =
+        binlog_pos_cmp(&r->pull.from, &r->pull.pos) > 0 ? r->pull.from : r->pull.pos;
+    int got = conn_open_retry(&r->task->ends[END_SOURCE], &co, r->w->report, r->task->retry_minutes,
+                              &c, err);
+
+    if (got != 0)
+        return got;
+    if (dialect_detect(c, &r->dialect, err) < 0 || check_source(r, c, err) < 0 ||
+        measure_skew(r, c, err) < 0)
+        return -1;
+    if (here.file[0] == '\0') {
+        if (gtid_set_parse(r->start.gtid_set != NULL ? r->start.gtid_set : "", false, &gtids, err) <
+            0)
+            return -1;
+        o.gtids = gtids;
+    }
+    pull_start(&r->pull, &here, &o.pos);
+    r->heard_ms = clock_mono_ms();
+    return dump_open(take_ptr(c), &r->dialect, &o, ret, err);
+}
+
+static int take_event(struct relay *r, const uint8_t *data, size_t len, struct err *err)
+{
+    int got;
+
+    while ((got = pull_event(&r->pull, data, len, err)) < 0) {
+        int room = err->code == ERR_RELAY_FULL ? wait_for_room(r, err) : -1;
+
+        if (room != 0)
+            return room;
+    }
+    r->heard_ms = clock_mono_ms();
+    r->tell_full_ms = 0;
+    if (got == PULL_IDLE) {
+        r->caught_up_us = clock_now_us() + r->skew_us;
+        if (relay_writer_mark(r->writer, &r->pull.pos, r->caught_up_us, err) < 0 &&
+            err->code != ERR_RELAY_FULL)
+            return -1;
+    }
+    return 0;
+}
+
+/* Reads until the connection fails (-1) or we are asked to stop. */
+static int pull_stream(struct relay *r, struct dump *d, struct err *err)
+{
+    for (;;) {
+        const uint8_t *data;
+        size_t len;
+        int got = tick(r, err);
+
+        if (got != 0)
+            return got;
+        if (!dump_pending(d)) {
+            got = flush(r, false, err);
+            if (got != 0)
+                return got;
+            if (!dump_wait(d, report_stop_fd(r->w->report), EVERY_MS)) {
+                if (clock_mono_ms() - r->heard_ms > SILENCE_S * 1000)
+                    return err_set(err, ERR_DB_LOST,
+                                   "the source has sent nothing for %d s, not even a heartbeat",
+                                   SILENCE_S);
+                continue;
+            }
+        }
+        got = dump_next(d, &data, &len, err);
+        if (got == 0)
+            return err_set(err, ERR_DB_LOST, "the source ended the binlog stream");
+        if (got > 0)
+            got = take_event(r, data, len, err);
+        if (got != 0)
+            return got;
+    }
+}
+
+/* Is a new connection worth it? */
+static bool may_pass(struct relay *r, const struct err *err)
+{
+    if (err->code == ERR_BINLOG_CHECKSUM && r->checksum_errors < CHECKSUM_RETRIES) {
+        r->checksum_errors++;
+        return true;
+    }
+    return err->code != ERR_RELAY_FULL && err_retryable(err);
+}
+
+static int pull_for_ever(struct relay *r, struct err *err)
+{
+    int64_t limit_ms = (int64_t)r->task->retry_minutes * 60 * 1000, since = clock_mono_ms();
+    int wait_ms = RETRY_FIRST_MS;
+
+    for (;;) {
+        _cleanup_(dump_closep)
+        struct dump *d = NULL;
+        int got = connect_dump(r, &d, err);
+
+        if (got == 0)
+            got = pull_stream(r, d, err);
+        if (got >= 0)
+            return got;
+        if (r->pull.live) { /* it worked for a while: the retries begin anew */
+            since = clock_mono_ms();
+            wait_ms = RETRY_FIRST_MS;
+        }
+        if (!may_pass(r, err) || clock_mono_ms() - since > limit_ms)
+            return -1;
+        log_err(LOG_WARN, "relay", "stream_lost", err);
+        report_error(r->w->report, err, true);
+        if (report_sleep(r->w->report, wait_ms))
+            return STAGE_STOPPED;
+        wait_ms = MIN(wait_ms * 2, (int)RETRY_LONGEST_MS);
+    }
+}
+
+int relay_run(struct worker *w, struct err *err)
+{
+    struct relay r = { .w = w, .task = w->task };
+    int got = begin(&r, err);
+
+    if (got == 0)
+        got = open_writer(&r, err);
+    if (got == 0)
+        got = keeper_new(w, &r.start.pos, &r.keeper, err);
+    if (got == 0)
+        got = pull_for_ever(&r, err);
+    keeper_free(r.keeper);
+    relay_writer_close(r.writer);
+    checkpoint_done(&r.start);
+    return got;
+}

@@ -1,0 +1,252 @@
+#include "workers/report.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+
+#include "base/banned.h"
+
+enum { PROGRESS_EVERY_MS = 1000, EXIT_ORPHANED = 3 };
+
+struct report {
+    struct chan *chan;
+    pthread_t reader;
+    bool reading;
+    int stop_fd;
+    atomic_bool stopping;
+    atomic_bool closing; /* we end the channel ourselves */
+    atomic_uint_fast64_t rps, bps;
+    atomic_int_fast64_t progress_due_ms; /* monotonic; progress before that is dropped */
+};
+
+int report_new(struct chan *c, struct report **ret, struct err *err)
+{
+    struct report *r = calloc(1, sizeof(*r));
+
+    if (r == NULL)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    r->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (r->stop_fd < 0) {
+        free(r);
+        return err_set_sys(err, ERR_INTERNAL, "eventfd");
+    }
+    r->chan = c;
+    *ret = r;
+    return 0;
+}
+
+static void handle(struct report *r, struct json_object *message)
+{
+    const char *t = json_get_str(message, "t", "");
+    uint64_t one = 1;
+
+    if (strcmp(t, "throttle") == 0) {
+        report_set_throttle(r, (uint64_t)json_get_i64(message, "throttleRps", 0),
+                            (uint64_t)json_get_i64(message, "throttleIOPS", 0));
+    } else if (strcmp(t, "stop") == 0) {
+        atomic_store(&r->stopping, true);
+        (void)!write(r->stop_fd, &one, sizeof(one));
+    } else {
+        log_warn("report", "unknown_message", "t=%.32s", t);
+    }
+}
+
+/*
+ * When the channel ends, the daemon is gone: leave at once, without flushing or committing
+ * anything. Open transactions roll back with their connections.
+ */
+static void *read_channel(void *arg)
+{
+    struct report *r = arg;
+
+    for (;;) {
+        _cleanup_(json_putp)
+        struct json_object *message = NULL;
+        struct err err = { 0 };
+
+        if (chan_recv(r->chan, &message, &err) <= 0) {
+            if (atomic_load(&r->closing))
+                return NULL;
+            _exit(EXIT_ORPHANED);
+        }
+        if (message == NULL)
+            continue;
+        handle(r, message);
+    }
+    return NULL;
+}
+
+int report_start(struct report *r, struct err *err)
+{
+    if (pthread_create(&r->reader, NULL, read_channel, r) != 0)
+        return err_set(err, ERR_INTERNAL, "can't start the channel's thread");
+    r->reading = true;
+    return 0;
+}
+
+void report_free(struct report *r)
+{
+    if (r == NULL)
+        return;
+    if (r->reading) {
+        atomic_store(&r->closing, true);
+        (void)shutdown(chan_fd(r->chan), SHUT_RD); /* wakes the reader, which then returns */
+        (void)pthread_join(r->reader, NULL);
+    }
+    closep(&r->stop_fd);
+    chan_free(r->chan);
+    free(r);
+}
+
+bool report_stopping(const struct report *r)
+{
+    return atomic_load(&r->stopping);
+}
+
+int report_stop_fd(const struct report *r)
+{
+    return r->stop_fd;
+}
+
+bool report_sleep(const struct report *r, int ms)
+{
+    struct pollfd p = { .fd = r->stop_fd, .events = POLLIN };
+
+    (void)poll(&p, 1, ms);
+    return report_stopping(r);
+}
+
+uint64_t report_throttle_rps(const struct report *r)
+{
+    return atomic_load(&r->rps);
+}
+
+uint64_t report_throttle_bps(const struct report *r)
+{
+    return atomic_load(&r->bps);
+}
+
+void report_set_throttle(struct report *r, uint64_t rps, uint64_t bps)
+{
+    atomic_store(&r->rps, rps);
+    atomic_store(&r->bps, bps);
+}
+
+/* A message that can't be sent means that the daemon is gone: see read_channel. */
+static void send_message(struct report *r, struct json_object *message)
+{
+    struct err err = { 0 };
+
+    if (chan_send(r->chan, message, &err) < 0)
+        _exit(EXIT_ORPHANED);
+    json_putp(&message);
+}
+
+static struct json_object *message_new(const char *t)
+{
+    struct json_object *o = json_object_new_object();
+
+    json_add_str(o, "t", t);
+    return o;
+}
+
+static bool progress_is_due(struct report *r)
+{
+    int64_t now = clock_mono_ms();
+    int_fast64_t due = atomic_load(&r->progress_due_ms);
+
+    return now >= due &&
+           atomic_compare_exchange_strong(&r->progress_due_ms, &due, now + PROGRESS_EVERY_MS);
+}
+
+void report_progress(struct report *r, double percent, struct json_object *info)
+{
+    struct json_object *m;
+
+    if (percent < 100 && !progress_is_due(r)) {
+        json_putp(&info);
+        return;
+    }
+    m = message_new("progress");
+    json_add_double(m, "progress", percent);
+    json_add(m, "stepInfo", info);
+    send_message(r, m);
+}
+
+void report_ready(struct report *r)
+{
+    send_message(r, message_new("ready"));
+}
+
+void report_checkpoint(struct report *r, int64_t unix_s, const char *file, uint64_t pos,
+                       const char *gtid)
+{
+    struct json_object *m = message_new("checkpoint");
+
+    json_add_i64(m, "timestamp", unix_s);
+    json_add_str(m, "file", file);
+    json_add_u64(m, "pos", pos);
+    json_add_str(m, "gtid", gtid);
+    send_message(r, m);
+}
+
+void report_item(struct report *r, struct json_object *item)
+{
+    json_add_str(item, "t", "item");
+    send_message(r, item);
+}
+
+void report_event(struct report *r, const char *level, const char *event, const char *fmt, ...)
+{
+    struct json_object *m = message_new("event");
+    char text[1024];
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    json_add_str(m, "level", level);
+    json_add_str(m, "event", event);
+    json_add_str(m, "message", text);
+    send_message(r, m);
+}
+
+void report_endpoint(struct report *r, const char *end, const char *flavour, const char *version,
+                     const char *charset, const char *zone)
+{
+    struct json_object *m = message_new("endpoint");
+
+    json_add_str(m, "end", end);
+    json_add_str(m, "flavour", flavour);
+    json_add_str(m, "version", version);
+    json_add_str(m, "charset", charset);
+    json_add_str(m, "timezone", zone);
+    send_message(r, m);
+}
+
+void report_error(struct report *r, const struct err *what, bool retrying)
+{
+    struct json_object *m = message_new("error");
+
+    log_err(retrying ? LOG_WARN : LOG_ERROR, "report", retrying ? "retrying" : "failed", what);
+    json_add(m, "error", json_from_err(what));
+    json_add_bool(m, "retrying", retrying);
+    send_message(r, m);
+}
+
+void report_done(struct report *r, struct json_object *info)
+{
+    struct json_object *m = message_new("done");
+
+    json_add(m, "stepInfo", info);
+    send_message(r, m);
+}

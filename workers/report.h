@@ -1,0 +1,50 @@
+/*
+ * A worker's side of the channel: what it tells the daemon, and what the daemon tells it. A thread
+ * of its own reads the channel; when the channel closes, the process ends at once (_exit): the
+ * daemon is gone and whoever it starts next takes over at the target by epoch.
+ * Every function is safe from any thread.
+ */
+#ifndef WORKERS_REPORT_H
+#define WORKERS_REPORT_H
+
+#include <stdint.h>
+
+#include <json-c/json.h>
+
+#include "base/chan.h"
+#include "base/err.h"
+#include "base/util.h"
+
+struct report;
+
+int report_new(struct chan *c, struct report **ret, struct err *err); /* takes over `c` */
+int report_start(struct report *r, struct err *err); /* starts the reading thread */
+void report_free(struct report *r);
+DEFINE_CLEANUP(struct report, report_free)
+
+/* True once the daemon asked us to stop: stop at the next commit. */
+bool report_stopping(const struct report *r);
+/* A descriptor that becomes readable at that moment, to poll beside others. Never read it. */
+int report_stop_fd(const struct report *r);
+/* report_sleep(): waits `ms` or until stopping; true when stopping. */
+bool report_sleep(const struct report *r, int ms);
+
+/* Limits in force now; 0: unlimited. */
+uint64_t report_throttle_rps(const struct report *r);
+uint64_t report_throttle_bps(const struct report *r);
+void report_set_throttle(struct report *r, uint64_t rps, uint64_t bps); /* from the assignment */
+
+/* `info`, `item`: taken over. Progress is sent at most once a second unless 100. */
+void report_progress(struct report *r, double percent, struct json_object *info);
+void report_ready(struct report *r);
+void report_checkpoint(struct report *r, int64_t unix_s, const char *file, uint64_t pos,
+                       const char *gtid);
+void report_item(struct report *r, struct json_object *item);
+void report_event(struct report *r, const char *level, const char *event, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+void report_endpoint(struct report *r, const char *end, const char *flavour, const char *version,
+                     const char *charset, const char *zone);
+void report_error(struct report *r, const struct err *what, bool retrying);
+void report_done(struct report *r, struct json_object *info);
+
+#endif

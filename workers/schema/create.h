@@ -1,0 +1,51 @@
+/*
+ * From the source's SHOW CREATE TABLE to the target's CREATE TABLE. Pure: text and catalog in,
+ * text and notes out. The server's own text is the source of truth, because it alone has all
+ * attributes; it is cut into items by tokens and each is rewritten by the rules of mapping.h.
+ */
+#ifndef WORKERS_SCHEMA_CREATE_H
+#define WORKERS_SCHEMA_CREATE_H
+
+#include "base/err.h"
+#include "base/map.h"
+#include "workers/mysql/catalog.h"
+#include "workers/mysql/dialect.h"
+#include "workers/schema/notes.h"
+
+struct create_job {
+    const char *text; /* SHOW CREATE TABLE */
+    size_t text_len;
+    const struct table *table;   /* its catalog: mapped names, collations, columns carried */
+    struct json_object *columns; /* filterColumns or NULL */
+    const struct dialect *from, *to;
+    const struct map *collations; /* names the target has (lower case), or NULL: not known */
+    struct map *check_names; /* "db\1name" used so far; MySQL wants them unique in a database */
+    bool with_indexes;       /* normal indexes with the table */
+};
+
+struct index_text {
+    char *name, *definition; /* "KEY `k` (`a`)" */
+};
+
+struct create_result {
+    char *sql;                  /* CREATE TABLE IF NOT EXISTS … */
+    struct index_text *indexes; /* normal indexes left for later */
+    size_t index_count;
+};
+
+/*
+ * create_table_text() - the statement for the target
+ *
+ * What can't be carried goes to `notes` as refused (then `ret->sql` is not to be run), what is
+ * mapped or left out as such. Errors: ERR_SCHEMA_CONVERT when the text can't be read at all.
+ */
+int create_table_text(const struct create_job *job, struct create_result *ret, struct notes *notes,
+                      struct err *err);
+void create_result_done(struct create_result *r);
+
+/* create_collation(): map_collation and a look whether the target has it; notes what changed.
+ * false: refused. */
+bool create_collation(const struct create_job *job, const char *object, const char *name,
+                      char ret[static 128], struct notes *notes);
+
+#endif

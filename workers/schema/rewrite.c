@@ -1,0 +1,284 @@
+#include "workers/schema/rewrite.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "workers/mysql/sqltext.h"
+#include "workers/schema/mapping.h"
+#include "workers/schema/tokens.h"
+
+#include "base/banned.h"
+
+enum { STATEMENT_MAX = 16 * 1024 * 1024, KEY_MAX = 600 };
+
+struct rewriter {
+    const struct rewrite_job *job;
+    struct tokens t;
+    struct strbuf out;
+    size_t copied; /* bytes of the text already in `out` */
+};
+
+static int rewriter_init(struct rewriter *r, const struct rewrite_job *job, struct err *err)
+{
+    *r = (struct rewriter){ .job = job, .out = STRBUF(STATEMENT_MAX) };
+    if (tokens_read(job->text, strlen(job->text), tokens_flags(job->sql_mode), &r->t, err) < 0)
+        return err_wrap(err, "%s.%s", job->mapped_db, job->mapped_name);
+    return 0;
+}
+
+static void rewriter_done(struct rewriter *r)
+{
+    tokens_done(&r->t);
+    strbuf_done(&r->out);
+}
+
+static size_t at(const struct rewriter *r, size_t i)
+{
+    return i < r->t.count ? r->t.list[i].at : r->t.len;
+}
+
+/* Everything up to token i as it stands, comments included. */
+static void copy_to(struct rewriter *r, size_t i)
+{
+    size_t end = at(r, i);
+
+    if (end > r->copied)
+        strbuf_add(&r->out, r->t.sql + r->copied, end - r->copied);
+    r->copied = MAX(end, r->copied);
+}
+
+/* Token i is not copied. */
+static void skip(struct rewriter *r, size_t i)
+{
+    size_t end = at(r, i) + (i < r->t.count ? r->t.list[i].len : 0);
+
+    r->copied = MAX(end, r->copied);
+}
+
+static const struct renamed *lookup(const struct rewriter *r, const char *db, const char *name)
+{
+    char key[KEY_MAX];
+
+    (void)snprintf(key, sizeof(key), name == NULL ? "%s" : "%s\1%s", db, name == NULL ? "" : name);
+    if (name == NULL)
+        (void)snprintf(key, sizeof(key), "%s", db);
+    return r->job->names == NULL ? NULL : map_get(r->job->names, key);
+}
+
+/* `db`.`object` at i: writes the target's names when both are known. True: two names are done. */
+static bool qualified(struct rewriter *r, size_t i)
+{
+    _cleanup_(freep)
+    char *db = NULL, *name = NULL;
+    const struct renamed *object, *database;
+
+    if (!token_is_name(&r->t, i) || !token_punct(&r->t, i + 1, '.') ||
+        !token_is_name(&r->t, i + 2) ||
+        (i > 0 && (token_punct(&r->t, i - 1, '.') || token_punct(&r->t, i - 1, '@'))))
+        return false;
+    db = token_name(&r->t, i);
+    name = token_name(&r->t, i + 2);
+    if (db == NULL || name == NULL)
+        return false;
+    object = lookup(r, db, name);
+    database = lookup(r, db, NULL);
+    /* Not in the selection: a function or a table left out lives in the mapped database, if
+     * anywhere. In that case the name could also be an alias's column, so it is changed before ( or
+     * . only. */
+    if (object == NULL &&
+        (database == NULL || !(token_punct(&r->t, i + 3, '(') || token_punct(&r->t, i + 3, '.'))))
+        return false;
+    copy_to(r, i);
+    if (object != NULL)
+        sql_table(&r->out, object->db, object->name);
+    else
+        sql_table(&r->out, database->db, name);
+    skip(r, i + 2);
+    return true;
+}
+
+static void collation_word(struct rewriter *r, size_t i)
+{
+    _cleanup_(freep)
+    char *name = token_name(&r->t, i);
+    char mapped[MAP_NAME_MAX];
+
+    if (name == NULL || map_collation(r->job->to, name, mapped) == MAP_NONE ||
+        strcmp(name, mapped) == 0)
+        return;
+    copy_to(r, i);
+    strbuf_adds(&r->out, mapped);
+    skip(r, i);
+}
+
+/* Tokens [from, to): references followed, collations mapped. */
+static void body(struct rewriter *r, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++) {
+        if (qualified(r, i))
+            i += 2;
+        else if (token_word(&r->t, i, "COLLATE") && token_is_name(&r->t, i + 1))
+            collation_word(r, ++i);
+    }
+    copy_to(r, to);
+}
+
+/* Behind DEFINER = `u`@`h` or = CURRENT_USER[()], which starts at i. */
+static size_t definer_end(const struct tokens *t, size_t i)
+{
+    i += 2;
+    if (token_word(t, i, "CURRENT_USER"))
+        return token_punct(t, i + 1, '(') ? i + 3 : i + 1;
+    return token_punct(t, i + 1, '@') ? i + 3 : i + 1;
+}
+
+/* CREATE … up to and with the object's name: "… KEYWORD [`db`.]`name`" without the definer. */
+static size_t head(struct rewriter *r, const char *const *keywords)
+{
+    size_t i = 0;
+
+    while (i < r->t.count) {
+        if (token_word(&r->t, i, "DEFINER") && token_punct(&r->t, i + 1, '=')) {
+            size_t end = definer_end(&r->t, i);
+
+            copy_to(r, i);
+            r->copied = at(r, end);
+            i = end;
+            continue;
+        }
+        for (size_t k = 0; keywords[k] != NULL; k++) {
+            if (!token_word(&r->t, i, keywords[k]) || !token_is_name(&r->t, i + 1))
+                continue;
+            copy_to(r, i + 1);
+            i += token_punct(&r->t, i + 2, '.') ? 3 : 1;
+            sql_table(&r->out, r->job->mapped_db, r->job->mapped_name);
+            skip(r, i);
+            return i + 1;
+        }
+        i++;
+    }
+    return r->t.count;
+}
+
+static int finish(struct rewriter *r, char **ret, struct err *err)
+{
+    int rc = strbuf_take(&r->out, ret, err);
+
+    rewriter_done(r);
+    return rc;
+}
+
+static int unreadable(struct rewriter *r, const char *what, struct err *err)
+{
+    rewriter_done(r);
+    return err_set(err, ERR_SCHEMA_CONVERT, "%s %s.%s: SHOW CREATE could not be read", what,
+                   r->job->mapped_db, r->job->mapped_name);
+}
+
+static int rewrite_plain(const struct rewrite_job *job, const char *const *keywords,
+                         const char *what, char **ret, struct err *err)
+{
+    struct rewriter r;
+    size_t i;
+
+    if (rewriter_init(&r, job, err) < 0)
+        return -1;
+    i = head(&r, keywords);
+    if (i >= r.t.count)
+        return unreadable(&r, what, err);
+    body(&r, i, r.t.count);
+    return finish(&r, ret, err);
+}
+
+int rewrite_view(const struct rewrite_job *job, char **ret, struct err *err)
+{
+    static const char *const keywords[] = { "VIEW", NULL };
+
+    return rewrite_plain(job, keywords, "view", ret, err);
+}
+
+int rewrite_routine(const struct rewrite_job *job, char **ret, struct err *err)
+{
+    static const char *const keywords[] = { "FUNCTION", "PROCEDURE", NULL };
+
+    return rewrite_plain(job, keywords, "routine", ret, err);
+}
+
+/* ENABLE | DISABLE [ON SLAVE|REPLICA] before DO becomes DISABLE. */
+static bool event_status(struct rewriter *r, size_t *i)
+{
+    if (!token_word(&r->t, *i, "ENABLE") && !token_word(&r->t, *i, "DISABLE"))
+        return false;
+    copy_to(r, *i);
+    strbuf_adds(&r->out, "DISABLE");
+    if (token_word(&r->t, *i + 1, "ON"))
+        *i += 2;
+    skip(r, *i);
+    (*i)++;
+    return true;
+}
+
+int rewrite_event(const struct rewrite_job *job, char **ret, struct err *err)
+{
+    static const char *const keywords[] = { "EVENT", NULL };
+    struct rewriter r;
+    bool disabled = false;
+    size_t i;
+
+    if (rewriter_init(&r, job, err) < 0)
+        return -1;
+    i = head(&r, keywords);
+    while (i < r.t.count && !token_word(&r.t, i, "DO")) {
+        if (!disabled && event_status(&r, &i))
+            disabled = true;
+        else
+            i++;
+    }
+    if (i >= r.t.count)
+        return unreadable(&r, "event", err);
+    if (!disabled) {
+        copy_to(&r, i);
+        strbuf_adds(&r.out, "DISABLE ");
+    }
+    body(&r, i, r.t.count);
+    return finish(&r, ret, err);
+}
+
+/* From the name to FOR EACH ROW; returns the body's first token, *ret_timing the token of BEFORE or
+ * AFTER. */
+static size_t trigger_parts(const struct tokens *t, size_t i, size_t *ret_timing)
+{
+    *ret_timing = i;
+    while (i < t->count && !(token_word(t, i, "FOR") && token_word(t, i + 1, "EACH")))
+        i++;
+    i += 3;
+    if (token_word(t, i, "FOLLOWS") || token_word(t, i, "PRECEDES"))
+        i += 2;
+    return i;
+}
+
+int rewrite_trigger(const struct rewrite_job *job, const char *table, char **ret, struct err *err)
+{
+    static const char *const keywords[] = { "TRIGGER", NULL };
+    struct rewriter r;
+    size_t i, timing, first;
+
+    if (rewriter_init(&r, job, err) < 0)
+        return -1;
+    i = head(&r, keywords);
+    first = trigger_parts(&r.t, i, &timing);
+    if (first >= r.t.count ||
+        !(token_word(&r.t, timing, "BEFORE") || token_word(&r.t, timing, "AFTER")))
+        return unreadable(&r, "trigger", err);
+    strbuf_addc(&r.out, ' ');
+    tokens_emit(&r.t, timing, timing + 2, &r.out); /* BEFORE INSERT */
+    strbuf_adds(&r.out, " ON ");
+    sql_table(&r.out, job->mapped_db, table);
+    strbuf_adds(&r.out, " FOR EACH ROW IF @causeway_apply IS NULL THEN ");
+    r.copied = at(&r, first);
+    body(&r, first, r.t.count);
+    strbuf_adds(&r.out, "; END IF");
+    return finish(&r, ret, err);
+}

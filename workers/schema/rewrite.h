@@ -1,0 +1,44 @@
+/*
+ * Views, routines, triggers and events: the text that SHOW CREATE gives, made into a statement for
+ * the target. DEFINER is dropped (the migrating account becomes it), names are qualified with the
+ * target's database, references to renamed databases and tables are followed. Pure.
+ */
+#ifndef WORKERS_SCHEMA_REWRITE_H
+#define WORKERS_SCHEMA_REWRITE_H
+
+#include "base/err.h"
+#include "base/map.h"
+#include "base/strbuf.h"
+#include "workers/mysql/dialect.h"
+
+/* A table or view in scope under "db\1name", a database under "db": what it is called at the
+ * target. */
+struct renamed {
+    char *db, *name; /* name NULL for a database */
+};
+
+struct rewrite_job {
+    const char *text; /* SHOW CREATE … */
+    const char *sql_mode;
+    const char *db;                      /* of the object, at the source */
+    const char *mapped_db, *mapped_name; /* at the target */
+    const struct map *names;             /* struct renamed */
+    const struct dialect *to;
+};
+
+/* rewrite_view(): CREATE … VIEW `db`.`name` … AS …. Errors of all: ERR_SCHEMA_CONVERT. */
+int rewrite_view(const struct rewrite_job *job, char **ret, struct err *err);
+/* rewrite_routine(): CREATE FUNCTION or PROCEDURE `db`.`name` …. */
+int rewrite_routine(const struct rewrite_job *job, char **ret, struct err *err);
+/* rewrite_event(): CREATE EVENT … DISABLE …: nothing runs at the target before a switchover. */
+int rewrite_event(const struct rewrite_job *job, char **ret, struct err *err);
+/*
+ * rewrite_trigger() - CREATE TRIGGER … with its body under IF @causeway_apply IS NULL
+ *
+ * @table   mapped name of its table
+ * Our own sessions set @causeway_apply: a trigger then does not repeat what the source's already
+ * did and what arrives as rows. FOLLOWS and PRECEDES are dropped: create in ACTION_ORDER.
+ */
+int rewrite_trigger(const struct rewrite_job *job, const char *table, char **ret, struct err *err);
+
+#endif
