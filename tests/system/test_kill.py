@@ -10,8 +10,15 @@ import time
 from common import (INCR, Faults, drain_and_compare, fault_points, prepare, start_forward, tree, wait_monitoring)
 from harness.runner import needs, tags, timeout
 
-# Points that only a special situation passes; each has a test of its own.
-SPECIAL = {"incr.big.mid"}
+# Points that only a special situation passes; they have tests of their own below, or in tests/unit.
+SPECIAL = {
+    "incr.big.mid": "a large transaction", "full.keyless.mid": "a large table without a key",
+    "incr.packet.before": "passed only after incr.packet.after when the packets are many",
+    "relay.roll.between": "a new relay segment", "relay.purge.before": "an old relay segment",
+    "control.release.mid": "release", "release.rows.after": "release",
+}
+# Two points right behind one another around the same commit: a kill at one can make the other unreachable for good.
+EITHER = [{"full.finish.before", "full.finish.after", "control.copy_end.before_commit", "control.copy_end.after"}]
 
 
 class Killer:
@@ -82,6 +89,15 @@ def test_random_kills_mysql(env):
     kill_all_the_way(env, env.source("mysql56"), env.target("mysql97"), seed=2, kills=30)
 
 
+def missed(faults):
+    """Armed points nothing has passed yet, one of each EITHER group being enough."""
+    armed = set(faults.armed())
+    for group in EITHER:
+        if group - armed:
+            armed -= group
+    return sorted(armed)
+
+
 def kill_at_points(env, source, target, modules, passes):
     """Arms every point at once; a migration under load has to pass, and die at, each of them."""
     faults = Faults(env)
@@ -90,14 +106,15 @@ def kill_at_points(env, source, target, modules, passes):
     for name in points:
         faults.arm(name, passes)
     prepare(source, target, rows=6000)
+    source.sql("CREATE VIEW app.v_auto AS SELECT id, val FROM app.t_auto")
     load = env.load(source, "app", rate=200)
     daemon = env.daemon(faults.arguments)
     _, project = start_forward(env, source, target, tree(["app"]), daemon, struct_config={"deferIndexCreation": True},
                                full_config={"readWorkerNum": 2, "writeWorkerNum": 2})
-    daemon.wait_for(lambda: not faults.armed() or step_status(daemon, project, INCR) == "MONITORING", 240,
-                    lambda: f"points never passed: {faults.armed()}")
+    daemon.wait_for(lambda: not missed(faults) or step_status(daemon, project, INCR) == "MONITORING", 240,
+                    lambda: f"points never passed: {missed(faults)}")
     wait_monitoring(daemon, project, 120)
-    daemon.wait_for(lambda: not faults.armed(), 60, lambda: f"points never passed: {faults.armed()}")
+    daemon.wait_for(lambda: not missed(faults), 60, lambda: f"points never passed: {missed(faults)}")
     load.stop()
     drain_and_compare(daemon, source, target, timeout=120)
     print(f"    killed at {len(points)} points: {' '.join(points)}", flush=True)
@@ -113,7 +130,7 @@ def test_every_fault_point_first_pass(env):
 @tags("kill")
 @needs("mysql97", "mariadb")
 @timeout(400)
-def test_copy_and_incremental_points_second_pass(env):
+def test_incremental_points_third_pass(env):
     kill_at_points(env, env.source("mysql97"), env.target("mariadb"), ("incr",), passes=3)
 
 
@@ -131,3 +148,54 @@ def test_killed_in_the_middle_of_a_large_transaction(env):
     source.sql("INSERT INTO app.t_auto (val, note) SELECT seq % 1000, CONCAT('big ', seq) FROM seq_1_to_40000", db="app")
     daemon.wait_for(lambda: not faults.armed(), 60, "the point in the middle of a large transaction is passed")
     drain_and_compare(daemon, source, target)
+
+
+@tags("kill")
+@needs("mariadb")
+@timeout(200)
+def test_killed_in_the_middle_of_a_table_without_a_key(env):
+    """What was copied of it is thrown away and read again in a new snapshot, while rows come and go."""
+    faults = Faults(env)
+    source, target = env.source("mariadb"), env.target("mariadb")
+    prepare(source, target, rows=500)
+    source.sql(["CREATE TABLE app.heap (a INT, b VARCHAR(300))",
+                "INSERT INTO app.heap SELECT seq % 5000, REPEAT('x', 250) FROM seq_1_to_60000"], db="app")
+    daemon = env.daemon(faults.arguments)
+    for name in ("full.keyless.mid", "full.keyless.snapshot", "full.keyless.before_commit"):
+        faults.arm(name)
+    _, project = start_forward(env, source, target, tree(["app"]), daemon)
+    daemon.wait_step(project, "FULL_TRANSFER", "RUNNING")
+    source.sql(["INSERT INTO app.heap VALUES (1, 'a'), (1, 'a')", "DELETE FROM app.heap WHERE a = 77 LIMIT 3",
+                "UPDATE app.heap SET b = 'new' WHERE a = 78 LIMIT 2"])
+    wait_monitoring(daemon, project)
+    assert not faults.armed(), faults.armed()
+    drain_and_compare(daemon, source, target)
+
+
+@tags("kill")
+@needs("mariadb")
+@timeout(200)
+def test_killed_while_the_relay_rolls_purges_and_releases(env):
+    """Small segments, so that they roll and are purged; then a release that dies twice."""
+    faults = Faults(env)
+    source, target = env.source("mariadb"), env.target("mariadb")
+    prepare(source, target, rows=500)
+    daemon = env.daemon(faults.arguments)
+    for name in ("relay.roll.between", "relay.purge.before"):
+        faults.arm(name)
+    _, project = start_forward(env, source, target, tree(["app"]), daemon, incr_config={
+        "relayMaxBytes": 4 * 1024 * 1024, "storeLogKeptHour": 1})
+    wait_monitoring(daemon, project)
+    for number in range(12):
+        source.sql(f"INSERT INTO app.t_auto (val, note) SELECT {number}, REPEAT('y', 90) FROM seq_1_to_8000", db="app")
+    drain_and_compare(daemon, source, target)
+    daemon.wait_for(lambda: not faults.armed(), 60, lambda: f"points never passed: {faults.armed()}")
+    source.sql("UPDATE app.t_auto SET val = val + 1 WHERE id % 10 = 0")
+    drain_and_compare(daemon, source, target)
+    daemon.call("StopProject", {"id": project})
+    for name in ("control.release.mid", "release.rows.after"):
+        faults.arm(name)
+    daemon.call("ReleaseProject", {"id": project})
+    daemon.wait_project(project, "RELEASED", 60)
+    assert not faults.armed(), faults.armed()
+    assert "oms" not in target.databases(), target.tables("oms")

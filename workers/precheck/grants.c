@@ -4,8 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "workers/mysql/ddl/tokens.h"
 #include "workers/mysql/sqltext.h"
-#include "workers/schema/tokens.h"
 
 #include "base/banned.h"
 
@@ -53,20 +53,20 @@ static size_t read_privileges(const struct tokens *t, size_t i, struct strbuf *o
 
     strbuf_addc(out, ',');
     for (; i < t->count; i++) {
-        bool end = token_word(t, i, "ON") || token_word(t, i, "TO") || token_word(t, i, "FROM");
+        bool end = tokens_word(t, i, "ON") || tokens_word(t, i, "TO") || tokens_word(t, i, "FROM");
 
-        if (end || token_punct(t, i, ',')) {
+        if (end || tokens_punct(t, i, ',')) {
             if (one.len > 0)
                 strbuf_addf(out, "%s,", strbuf_str(&one));
             strbuf_reset(&one);
             if (end)
                 break;
-        } else if (token_punct(t, i, '(')) {
+        } else if (tokens_punct(t, i, '(')) {
             i = tokens_close(t, i);
             strbuf_reset(&one);
         } else {
             _cleanup_(freep)
-            char *word = token_text(t, i);
+            char *word = tokens_text(t, i);
 
             strbuf_addf(&one, "%s%s", one.len > 0 ? " " : "", word == NULL ? "" : word);
         }
@@ -96,21 +96,21 @@ static int add(struct grants *g, struct grant *made, struct err *err)
 static int add_line(struct grants *g, const struct tokens *t, struct err *err)
 {
     struct strbuf privileges = STRBUF(64 * 1024);
-    struct grant made = { .revoke = token_word(t, 0, "REVOKE") };
+    struct grant made = { .revoke = tokens_word(t, 0, "REVOKE") };
     size_t i = read_privileges(t, 1, &privileges);
     bool table_level;
 
-    if (!token_word(t, i, "ON") || token_word(t, i + 1, "FUNCTION") ||
-        token_word(t, i + 1, "PROCEDURE") || token_word(t, i + 1, "PACKAGE") ||
-        token_word(t, 1, "PROXY")) {
+    if (!tokens_word(t, i, "ON") || tokens_word(t, i + 1, "FUNCTION") ||
+        tokens_word(t, i + 1, "PROCEDURE") || tokens_word(t, i + 1, "PACKAGE") ||
+        tokens_word(t, 1, "PROXY")) {
         strbuf_done(&privileges); /* a role, a routine, a proxy */
         return 0;
     }
-    i += token_word(t, i + 1, "TABLE") ? 2 : 1;
-    table_level = !token_punct(t, i + 2, '*');
-    if (!token_punct(t, i, '*') && (made.db = token_name(t, i)) == NULL)
+    i += tokens_word(t, i + 1, "TABLE") ? 2 : 1;
+    table_level = !tokens_punct(t, i + 2, '*');
+    if (!tokens_punct(t, i, '*') && (made.db = tokens_name(t, i)) == NULL)
         made.db = strdup("");
-    if (table_level && (made.table = token_name(t, i + 2)) == NULL)
+    if (table_level && (made.table = tokens_name(t, i + 2)) == NULL)
         made.table = strdup("");
     if (strbuf_take(&privileges, &made.privileges, err) < 0) {
         free(made.db);
@@ -125,10 +125,10 @@ int grants_add(struct grants *g, const char *line, struct err *err)
     struct tokens t = { 0 };
     int rc;
 
-    if (tokens_read(line, strlen(line), 0, &t, err) < 0)
+    if (tokens_read(line, strlen(line), NULL, &t, err) < 0)
         return -1;
-    if (!token_word(&t, 0, "GRANT") && !token_word(&t, 0, "REVOKE"))
-        rc = token_word(&t, 0, "SET") /* MariaDB: SET DEFAULT ROLE … */
+    if (!tokens_word(&t, 0, "GRANT") && !tokens_word(&t, 0, "REVOKE"))
+        rc = tokens_word(&t, 0, "SET") /* MariaDB: SET DEFAULT ROLE … */
                  ? 0
                  : err_set(err, ERR_DB_UNSUPPORTED, "SHOW GRANTS answered what is no grant");
     else

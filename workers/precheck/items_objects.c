@@ -5,10 +5,10 @@
 #include <strings.h>
 
 #include "base/json.h"
+#include "workers/mysql/ddl/tokens.h"
+#include "workers/mysql/mapping.h"
 #include "workers/mysql/sqltext.h"
 #include "workers/precheck/precheck_priv.h"
-#include "workers/schema/mapping.h"
-#include "workers/schema/tokens.h"
 
 #include "base/banned.h"
 
@@ -349,14 +349,16 @@ static int filter_shape(const char *where, struct err *err)
     struct tokens t = { 0 };
     int depth = 0, rc = 0;
 
-    if (tokens_read(where, strlen(where), 0, &t, err) < 0)
+    if (tokens_read(where, strlen(where), NULL, &t, err) < 0)
         return -1;
     for (size_t i = 0; i < t.count && rc == 0; i++) {
-        depth += token_punct(&t, i, '(');
-        depth -= token_punct(&t, i, ')');
-        if (depth < 0 || token_punct(&t, i, ';') || token_punct(&t, i, '?'))
+        depth += tokens_punct(&t, i, '(');
+        depth -= tokens_punct(&t, i, ')');
+        if (depth < 0 || tokens_punct(&t, i, ';') || tokens_punct(&t, i, '?'))
             rc = err_set(err, ERR_PARAM, "it is no single condition");
     }
+    if (rc == 0 && t.comments) /* what a server leaves out of them we might count, or not */
+        rc = err_set(err, ERR_PARAM, "it holds a comment");
     if (rc == 0 && (depth != 0 || t.count == 0))
         rc = err_set(err, ERR_PARAM, "its parentheses don't match");
     tokens_done(&t);

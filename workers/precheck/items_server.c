@@ -7,9 +7,9 @@
 #include "base/clock.h"
 #include "base/num.h"
 #include "workers/mysql/binlog/dump.h"
+#include "workers/mysql/mapping.h"
 #include "workers/mysql/sqltext.h"
 #include "workers/precheck/precheck_priv.h"
-#include "workers/schema/mapping.h"
 
 #include "base/banned.h"
 

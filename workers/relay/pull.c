@@ -20,8 +20,17 @@ void pull_start(struct pull *p, const struct binlog_pos *from, struct binlog_pos
     p->format = (struct binlog_format){ 0 };
     p->by_gtid = from->file[0] == '\0';
     p->after_format = false;
+    p->dropping = (struct binlog_pos){ 0 };
     p->quiet_at = (struct binlog_pos){ 0 };
     p->live = false;
+}
+
+struct binlog_pos pull_resume(const struct pull *p)
+{
+    if (p->dropping.file[0] != '\0')
+        return p->dropping; /* from its GTID on: the rest of it would not be recognised */
+    /* on the way to where we had got to, that is where we are */
+    return binlog_pos_cmp(&p->from, &p->pos) > 0 ? p->from : p->pos;
 }
 
 /* Made up by the dump thread: tells us something, stands nowhere in the file. */
@@ -67,6 +76,39 @@ static int place(const struct pull *p, const struct event *e, struct binlog_pos 
     return 0;
 }
 
+/*
+ * A dump by GTIDs leaves out what we have; one by file, after a lost connection, does not, and
+ * transactions that we have may still stand behind the first one that we had not
+ * (binlog_order_commits=OFF, or a replica's own order). So they are dropped here, whole.
+ */
+static int note_group(struct pull *p, const struct event *e, const struct binlog_pos *start,
+                      struct err *err)
+{
+    struct event_gtid g;
+
+    switch (e->type) {
+    case EV_GTID:
+    case EV_GTID_TAGGED:
+        if (event_gtid(&p->format, e, &g, err) < 0)
+            return -1;
+        if (p->have != NULL && gtid_set_has(p->have, &g.gtid)) {
+            p->dropping = *start;
+            return 0;
+        }
+        break;
+    case EV_ANONYMOUS_GTID:
+    case EV_FORMAT_DESCRIPTION:
+    case EV_PREVIOUS_GTIDS:
+    case EV_ROTATE:
+    case EV_STOP:
+        break;
+    default:
+        return 0;
+    }
+    p->dropping = (struct binlog_pos){ 0 };
+    return 0;
+}
+
 static int store(struct pull *p, const struct event *e, const void *data, size_t len,
                  struct err *err)
 {
@@ -82,7 +124,9 @@ static int store(struct pull *p, const struct event *e, const void *data, size_t
         memcpy(end.file, r.file, sizeof(end.file));
         end.offset = r.pos;
     }
-    if (binlog_pos_cmp(&start, &p->from) >= 0) {
+    if (note_group(p, e, &start, err) < 0)
+        return -1;
+    if (p->dropping.file[0] == '\0' && binlog_pos_cmp(&start, &p->from) >= 0) {
         FAULT("relay.event.before");
         if (relay_writer_event(p->writer, &start, &end, data, len, err) < 0)
             return -1;

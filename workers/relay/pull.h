@@ -13,6 +13,8 @@ struct pull {
     struct binlog_format format; /* of the events that come */
     struct binlog_pos pos;       /* of the next event at the source; file "": not known yet */
     struct binlog_pos from;      /* events before it were asked for only to get there: dropped */
+    const struct gtid_set *have; /* MySQL: transactions in it are dropped; borrowed, or NULL */
+    struct binlog_pos dropping;  /* where the transaction being dropped begins; file "": none */
     bool by_gtid;                /* the server leaves out what we have: gaps are no loss */
     bool after_format;           /* the last event was a file's own FORMAT_DESCRIPTION */
     struct binlog_pos quiet_at;  /* where the last heartbeat said the source is */
@@ -30,6 +32,8 @@ enum pull_result { PULL_EVENT = 1, PULL_IDLE = 2 /* a heartbeat: we have everyth
  * bits can't express it
  */
 void pull_start(struct pull *p, const struct binlog_pos *from, struct binlog_pos *ret_ask);
+/* pull_resume(): where a new connection has to go on. */
+struct binlog_pos pull_resume(const struct pull *p);
 /*
  * pull_event() - one raw event
  *

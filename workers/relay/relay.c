@@ -42,6 +42,7 @@ struct relay {
     struct dialect dialect;  /* of the source */
     struct relay_writer *writer;
     struct keeper *keeper;
+    struct gtid_set *have; /* MySQL: what was executed at `start` */
     struct pull pull;
     int64_t skew_us; /* source's clock minus ours */
     int64_t kept_s;  /* storeLogKeptHour */
@@ -300,16 +301,12 @@ static int measure_skew(struct relay *r, struct conn *c, struct err *err)
 
 static int connect_dump(struct relay *r, struct dump **ret, struct err *err)
 {
-    _cleanup_(gtid_set_freep)
-    struct gtid_set *gtids = NULL;
     _cleanup_(conn_closep)
     struct conn *c = NULL;
     struct conn_options co = { .timeout_s = SILENCE_S };
     struct dump_options o = { .server_id = relay_server_id(r->task, "relay"),
                               .heartbeat_ms = HEARTBEAT_MS };
-    /* on the way to where we had got to, that is where we are */
-    struct binlog_pos here =
-        binlog_pos_cmp(&r->pull.from, &r->pull.pos) > 0 ? r->pull.from : r->pull.pos;
+    struct binlog_pos here = pull_resume(&r->pull);
     int got = conn_open_retry(&r->task->ends[END_SOURCE], &co, r->w->report, r->task->retry_minutes,
                               &c, err);
 
@@ -318,12 +315,8 @@ static int connect_dump(struct relay *r, struct dump **ret, struct err *err)
     if (dialect_detect(c, &r->dialect, err) < 0 || check_source(r, c, err) < 0 ||
         measure_skew(r, c, err) < 0)
         return -1;
-    if (here.file[0] == '\0') {
-        if (gtid_set_parse(r->start.gtid_set != NULL ? r->start.gtid_set : "", false, &gtids, err) <
-            0)
-            return -1;
-        o.gtids = gtids;
-    }
+    if (here.file[0] == '\0')
+        o.gtids = r->have;
     pull_start(&r->pull, &here, &o.pos);
     r->heard_ms = clock_mono_ms();
     return dump_open(take_ptr(c), &r->dialect, &o, ret, err);
@@ -420,11 +413,26 @@ static int pull_for_ever(struct relay *r, struct err *err)
     }
 }
 
+/* The transactions that are in the copy, or applied, already. */
+static int parse_have(struct relay *r, struct err *err)
+{
+    const char *text = r->start.gtid_set != NULL ? r->start.gtid_set : "";
+
+    if (!r->dialect.gtid_mysql)
+        return 0;
+    if (gtid_set_parse(text, false, &r->have, err) < 0)
+        return err_wrap(err, "GTID set of the checkpoint");
+    r->pull.have = r->have;
+    return 0;
+}
+
 int relay_run(struct worker *w, struct err *err)
 {
     struct relay r = { .w = w, .task = w->task };
     int got = begin(&r, err);
 
+    if (got == 0)
+        got = parse_have(&r, err);
     if (got == 0)
         got = open_writer(&r, err);
     if (got == 0)
@@ -433,6 +441,7 @@ int relay_run(struct worker *w, struct err *err)
         got = pull_for_ever(&r, err);
     keeper_free(r.keeper);
     relay_writer_close(r.writer);
+    gtid_set_free(r.have);
     checkpoint_done(&r.start);
     return got;
 }

@@ -5,8 +5,8 @@
 #include <strings.h>
 
 #include "base/json.h"
+#include "workers/mysql/mapping.h"
 #include "workers/mysql/sqltext.h"
-#include "workers/schema/mapping.h"
 #include "workers/schema/schema_priv.h"
 
 #include "base/banned.h"

@@ -6,8 +6,8 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "workers/mysql/mapping.h"
 #include "workers/mysql/sqltext.h"
-#include "workers/schema/mapping.h"
 #include "workers/schema/schema_priv.h"
 
 #include "base/banned.h"

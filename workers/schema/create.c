@@ -90,7 +90,7 @@ void builder_expression(struct builder *b, size_t from, size_t to, struct strbuf
 
     for (size_t i = from; i < to && i < t->count; i++) {
         _cleanup_(freep)
-        char *text = token_text(t, i);
+        char *text = tokens_text(t, i);
         char mapped[MAP_NAME_MAX];
 
         if (i > from && t->list[i].space_before)
@@ -99,12 +99,12 @@ void builder_expression(struct builder *b, size_t from, size_t to, struct strbuf
             b->failed = true;
             return;
         }
-        if (i > from && token_word(t, i - 1, "COLLATE")) {
+        if (i > from && tokens_word(t, i - 1, "COLLATE")) {
             if (create_collation(b->job, b->object, text, mapped, b->notes))
                 strbuf_adds(out, mapped);
             continue;
         }
-        if (t->list[i].kind == TK_WORD && token_punct(t, i + 1, '(') &&
+        if (t->list[i].kind == TOK_WORD && tokens_punct(t, i + 1, '(') &&
             !map_function(b->job->to, text))
             notes_add(b->notes, NOTE_REFUSED, b->object,
                       "the target has no function %s(); change the expression at the source", text);
@@ -124,7 +124,7 @@ static bool index_parts(struct builder *b, size_t open, size_t close, struct str
         _cleanup_(freep)
         char *name = NULL;
 
-        if (token_punct(t, i, '(') && (i == open + 1 || token_punct(t, i - 1, ','))) {
+        if (tokens_punct(t, i, '(') && (i == open + 1 || tokens_punct(t, i - 1, ','))) {
             size_t end = tokens_close(t, i);
 
             if (!builder_feature(b, F_FUNCTIONAL_INDEX))
@@ -133,12 +133,12 @@ static bool index_parts(struct builder *b, size_t open, size_t close, struct str
             i = end;
             continue;
         }
-        if (token_word(t, i, "DESC") && !map_has(b->job->to, F_DESC_INDEX))
+        if (tokens_word(t, i, "DESC") && !map_has(b->job->to, F_DESC_INDEX))
             continue;
-        if (token_word(t, i, "WITHOUT")) /* MariaDB: WITHOUT OVERLAPS */
+        if (tokens_word(t, i, "WITHOUT")) /* MariaDB: WITHOUT OVERLAPS */
             (void)builder_feature(b, F_PERIOD);
-        if (t->list[i].kind == TK_NAME) {
-            name = token_name(t, i);
+        if (t->list[i].kind == TOK_NAME) {
+            name = tokens_name(t, i);
             if (name != NULL && table_column(b->job->table, name) >= 0 &&
                 !builder_carried(b, name)) {
                 notes_add(b->notes, NOTE_DROPPED, b->object, "left out with its column %s", name);
@@ -159,19 +159,19 @@ static void index_options(struct builder *b, size_t i, size_t to, struct strbuf 
     const struct tokens *t = b->t;
 
     while (i < to) {
-        if (token_word(t, i, "USING") || token_word(t, i, "COMMENT")) {
+        if (tokens_word(t, i, "USING") || tokens_word(t, i, "COMMENT")) {
             strbuf_addc(out, ' ');
             tokens_emit(t, i, i + 2, out);
             i += 2;
-        } else if (token_word(t, i, "KEY_BLOCK_SIZE")) {
+        } else if (tokens_word(t, i, "KEY_BLOCK_SIZE")) {
             strbuf_addc(out, ' ');
             tokens_emit(t, i, i + 3, out);
             i += 3;
-        } else if (token_word(t, i, "INVISIBLE") || token_word(t, i, "IGNORED")) {
+        } else if (tokens_word(t, i, "INVISIBLE") || tokens_word(t, i, "IGNORED")) {
             if (builder_feature(b, F_INVISIBLE_INDEX))
                 strbuf_adds(out, map_is_mariadb(b->job->to) ? " IGNORED" : " INVISIBLE");
             i++;
-        } else if (token_word(t, i, "WITH") && token_word(t, i + 1, "PARSER")) {
+        } else if (tokens_word(t, i, "WITH") && tokens_word(t, i + 1, "PARSER")) {
             if (builder_feature(b, F_PARSER_PLUGIN)) {
                 strbuf_addc(out, ' ');
                 tokens_emit(t, i, i + 3, out);
@@ -192,10 +192,10 @@ static void check_long_unique(struct builder *b, size_t open, size_t close)
         return;
     for (size_t i = open + 1; i < close; i++) {
         _cleanup_(freep)
-        char *name = t->list[i].kind == TK_NAME ? token_name(t, i) : NULL;
+        char *name = t->list[i].kind == TOK_NAME ? tokens_name(t, i) : NULL;
         int at = name == NULL ? -1 : table_column(b->job->table, name);
 
-        if (at < 0 || token_punct(t, i + 1, '('))
+        if (at < 0 || tokens_punct(t, i + 1, '('))
             continue;
         if (b->job->table->columns[at].kind == CK_TEXT ||
             b->job->table->columns[at].kind == CK_BLOB)
@@ -227,7 +227,7 @@ static int defer_index(struct builder *b, const char *name, struct strbuf *defin
 static bool serves_auto_increment(const struct builder *b, size_t open)
 {
     _cleanup_(freep)
-    char *name = token_name(b->t, open + 1);
+    char *name = tokens_name(b->t, open + 1);
     int at = name == NULL ? -1 : table_column(b->job->table, name);
 
     return at >= 0 && b->job->table->columns[at].auto_increment;
@@ -247,23 +247,24 @@ static void build_index(struct builder *b, size_t from, size_t to)
     _cleanup_(freep)
     char *name = NULL;
     const struct tokens *t = b->t;
-    bool primary = token_word(t, from, "PRIMARY"), unique = token_word(t, from, "UNIQUE");
+    bool primary = tokens_word(t, from, "PRIMARY"), unique = tokens_word(t, from, "UNIQUE");
     size_t open = from, close;
 
-    while (open < to && !token_punct(t, open, '('))
+    while (open < to && !tokens_punct(t, open, '('))
         open++;
     close = tokens_close(t, open);
     if (close >= to) {
         b->failed = true;
         return;
     }
-    name = primary ? strdup("PRIMARY") : token_name(t, open - (token_is_name(t, open - 1) ? 1 : 3));
+    name =
+        primary ? strdup("PRIMARY") : tokens_name(t, open - (tokens_is_name(t, open - 1) ? 1 : 3));
     if (name == NULL) {
         b->failed = true;
         return;
     }
     builder_object(b, "index", name);
-    if (token_word(t, from, "VECTOR"))
+    if (tokens_word(t, from, "VECTOR"))
         notes_add(b->notes, NOTE_REFUSED, b->object,
                   "vector indexes are not carried; drop it at the source");
     tokens_emit(t, from, open, &out);
@@ -289,7 +290,7 @@ static bool names_carried(struct builder *b, size_t from, size_t to)
 {
     for (size_t i = from; i < to; i++) {
         _cleanup_(freep)
-        char *name = b->t->list[i].kind == TK_NAME ? token_name(b->t, i) : NULL;
+        char *name = b->t->list[i].kind == TOK_NAME ? tokens_name(b->t, i) : NULL;
 
         if (name != NULL && table_column(b->job->table, name) >= 0 && !builder_carried(b, name))
             return false;
@@ -323,9 +324,9 @@ static void build_check(struct builder *b, size_t from, size_t to)
     _cleanup_(strbuf_done)
     struct strbuf out = STRBUF(1024 * 1024);
     _cleanup_(freep)
-    char *name = token_word(b->t, from, "CONSTRAINT") ? token_name(b->t, from + 1) : NULL;
+    char *name = tokens_word(b->t, from, "CONSTRAINT") ? tokens_name(b->t, from + 1) : NULL;
     size_t check = from + (name != NULL ? 2 : 0), close = tokens_close(b->t, check + 1);
-    bool not_enforced = token_word(b->t, close + 1, "NOT");
+    bool not_enforced = tokens_word(b->t, close + 1, "NOT");
 
     if (close >= to) {
         b->failed = true;
@@ -359,15 +360,15 @@ static void build_check(struct builder *b, size_t from, size_t to)
 static void build_item(struct builder *b, size_t from, size_t to)
 {
     const struct tokens *t = b->t;
-    size_t k = token_word(t, from, "CONSTRAINT") ? from + 2 : from;
+    size_t k = tokens_word(t, from, "CONSTRAINT") ? from + 2 : from;
 
-    if (t->list[from].kind == TK_NAME) {
+    if (t->list[from].kind == TOK_NAME) {
         build_column(b, from, to);
-    } else if (token_word(t, k, "FOREIGN")) {
+    } else if (tokens_word(t, k, "FOREIGN")) {
         return; /* after the copy: finish.c */
-    } else if (token_word(t, k, "CHECK")) {
+    } else if (tokens_word(t, k, "CHECK")) {
         build_check(b, from, to);
-    } else if (token_word(t, from, "PERIOD")) {
+    } else if (tokens_word(t, from, "PERIOD")) {
         builder_object(b, "period", "");
         if (builder_feature(b, F_PERIOD)) {
             strbuf_adds(&b->items, ",\n  ");
@@ -384,11 +385,11 @@ static size_t build_items(struct builder *b, size_t open)
     size_t close = tokens_close(b->t, open), from = open + 1, depth = 0;
 
     for (size_t i = open + 1; i <= close && close < b->t->count; i++) {
-        if (token_punct(b->t, i, '('))
+        if (tokens_punct(b->t, i, '('))
             depth++;
-        else if (token_punct(b->t, i, ')') && i < close)
+        else if (tokens_punct(b->t, i, ')') && i < close)
             depth--;
-        if (i == close || (depth == 0 && token_punct(b->t, i, ','))) {
+        if (i == close || (depth == 0 && tokens_punct(b->t, i, ','))) {
             if (i > from)
                 build_item(b, from, i);
             from = i + 1;
@@ -400,7 +401,7 @@ static size_t build_items(struct builder *b, size_t open)
 static void engine_option(struct builder *b, size_t value, struct strbuf *out)
 {
     _cleanup_(freep)
-    char *engine = token_text(b->t, value);
+    char *engine = tokens_text(b->t, value);
 
     b->engine = engine == NULL ? NULL : map_engine(b->job->to, engine, b->partitioned);
     if (engine == NULL)
@@ -418,9 +419,9 @@ static void engine_option(struct builder *b, size_t value, struct strbuf *out)
 /* ROW_FORMAT of another engine (FIXED, PAGE) means nothing to InnoDB. */
 static bool row_format_fits(const struct builder *b, size_t value)
 {
-    if (token_word(b->t, value, "PAGE"))
+    if (tokens_word(b->t, value, "PAGE"))
         return b->engine != NULL && strcmp(b->engine, "Aria") == 0;
-    return !token_word(b->t, value, "FIXED") ||
+    return !tokens_word(b->t, value, "FIXED") ||
            (b->engine != NULL && strcmp(b->engine, "InnoDB") != 0);
 }
 
@@ -447,19 +448,19 @@ static size_t build_option(struct builder *b, size_t i, size_t to, struct strbuf
     char *name = NULL;
     size_t value, end;
 
-    if (token_word(t, i, "WITH") && token_word(t, i + 1, "SYSTEM")) {
+    if (tokens_word(t, i, "WITH") && tokens_word(t, i + 1, "SYSTEM")) {
         notes_add(b->notes, NOTE_REFUSED, b->object,
                   "system versioning is not carried; drop it at the source or leave the table out");
         return i + 3;
     }
-    if (token_word(t, i, "DEFAULT") || token_word(t, i, "DATA") || token_word(t, i, "INDEX") ||
-        (token_word(t, i, "START") && token_word(t, i + 1, "TRANSACTION")))
+    if (tokens_word(t, i, "DEFAULT") || tokens_word(t, i, "DATA") || tokens_word(t, i, "INDEX") ||
+        (tokens_word(t, i, "START") && tokens_word(t, i + 1, "TRANSACTION")))
         return i + 1; /* the word behind it is the option's name */
-    if (!token_is_name(t, i) || i + 1 >= to)
+    if (!tokens_is_name(t, i) || i + 1 >= to)
         return i + 1;
-    name = token_name(t, i);
-    value = token_punct(t, i + 1, '=') ? i + 2 : i + 1;
-    end = token_punct(t, value, '(') ? tokens_close(t, value) + 1 : value + 1;
+    name = tokens_name(t, i);
+    value = tokens_punct(t, i + 1, '=') ? i + 2 : i + 1;
+    end = tokens_punct(t, value, '(') ? tokens_close(t, value) + 1 : value + 1;
     if (name == NULL)
         b->failed = true;
     else if (strcasecmp(name, "ENGINE") == 0)
@@ -497,20 +498,20 @@ static void build_partitions(struct builder *b, size_t from, struct strbuf *out)
                   "it is partitioned by a column that filterColumns leaves out; add the column");
     strbuf_addc(out, '\n');
     for (size_t i = from; i < t->count; i++) {
-        if ((token_word(t, i, "DATA") || token_word(t, i, "INDEX")) &&
-            token_word(t, i + 1, "DIRECTORY")) {
-            i += token_punct(t, i + 2, '=') ? 3 : 2;
+        if ((tokens_word(t, i, "DATA") || tokens_word(t, i, "INDEX")) &&
+            tokens_word(t, i + 1, "DIRECTORY")) {
+            i += tokens_punct(t, i + 2, '=') ? 3 : 2;
             continue;
         }
-        if (token_word(t, i, "TABLESPACE") || token_word(t, i, "NODEGROUP")) {
-            i += token_punct(t, i + 1, '=') ? 2 : 1;
+        if (tokens_word(t, i, "TABLESPACE") || tokens_word(t, i, "NODEGROUP")) {
+            i += tokens_punct(t, i + 1, '=') ? 2 : 1;
             continue;
         }
         if (i > from && t->list[i].space_before)
             strbuf_addc(out, ' ');
-        if (token_word(t, i, "ENGINE") && b->engine != NULL) {
+        if (tokens_word(t, i, "ENGINE") && b->engine != NULL) {
             strbuf_addf(out, "ENGINE = %s", b->engine);
-            i += token_punct(t, i + 1, '=') ? 2 : 1;
+            i += tokens_punct(t, i + 1, '=') ? 2 : 1;
             continue;
         }
         tokens_emit(t, i, i + 1, out);
@@ -519,7 +520,8 @@ static void build_partitions(struct builder *b, size_t from, struct strbuf *out)
 
 static size_t find_partitions(const struct tokens *t, size_t from)
 {
-    while (from < t->count && !(token_word(t, from, "PARTITION") && token_word(t, from + 1, "BY")))
+    while (from < t->count &&
+           !(tokens_word(t, from, "PARTITION") && tokens_word(t, from + 1, "BY")))
         from++;
     return from;
 }
@@ -548,7 +550,7 @@ static int build(struct builder *b, struct create_result *ret, struct err *err)
     struct strbuf tail = STRBUF(STATEMENT_MAX);
     size_t open = 0, close, parts;
 
-    while (open < b->t->count && !token_punct(b->t, open, '('))
+    while (open < b->t->count && !tokens_punct(b->t, open, '('))
         open++;
     close = open < b->t->count ? build_items(b, open) : b->t->count;
     if (close >= b->t->count)
@@ -577,7 +579,7 @@ int create_table_text(const struct create_job *job, struct create_result *ret, s
                          .checks = STRBUF(STATEMENT_MAX) };
     int rc;
 
-    if (tokens_read(job->text, job->text_len, 0, &t, err) < 0)
+    if (tokens_read(job->text, job->text_len, NULL, &t, err) < 0)
         return err_wrap(err, "table %s.%s", job->table->db, job->table->name);
     builder_object(&b, NULL, NULL);
     rc = build(&b, &made, err);

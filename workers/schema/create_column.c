@@ -39,21 +39,21 @@ static bool is_moment(const struct column *c)
 
 static bool is_now(const struct tokens *t, size_t i)
 {
-    return token_word(t, i, "CURRENT_TIMESTAMP") || token_word(t, i, "NOW") ||
-           token_word(t, i, "LOCALTIMESTAMP") || token_word(t, i, "LOCALTIME");
+    return tokens_word(t, i, "CURRENT_TIMESTAMP") || tokens_word(t, i, "NOW") ||
+           tokens_word(t, i, "LOCALTIMESTAMP") || tokens_word(t, i, "LOCALTIME");
 }
 
 /* Behind one default value: [sign] number, [introducer] string, (…), word[(…)]. */
 static size_t value_end(const struct tokens *t, size_t i)
 {
-    if (token_punct(t, i, '-') || token_punct(t, i, '+'))
+    if (tokens_punct(t, i, '-') || tokens_punct(t, i, '+'))
         i++;
-    if (token_punct(t, i, '('))
+    if (tokens_punct(t, i, '('))
         return tokens_close(t, i) + 1;
-    if (i < t->count && t->list[i].kind == TK_WORD) {
-        if (i + 1 < t->count && t->list[i + 1].kind == TK_STRING && !t->list[i + 1].space_before)
+    if (i < t->count && t->list[i].kind == TOK_WORD) {
+        if (i + 1 < t->count && t->list[i + 1].kind == TOK_STRING && !t->list[i + 1].space_before)
             return i + 2; /* b'101', _latin1'x' */
-        if (token_punct(t, i + 1, '('))
+        if (tokens_punct(t, i + 1, '('))
             return tokens_close(t, i + 1) + 1;
     }
     return i + 1;
@@ -63,12 +63,12 @@ static bool is_literal(const struct tokens *t, size_t from, size_t to)
 {
     size_t last = to - 1;
 
-    if (token_punct(t, last, ')'))
+    if (tokens_punct(t, last, ')'))
         return false;
-    if (t->list[last].kind == TK_STRING || t->list[last].kind == TK_NUMBER)
+    if (t->list[last].kind == TOK_STRING || t->list[last].kind == TOK_NUMBER)
         return true;
-    return to == from + 1 && (token_word(t, from, "NULL") || token_word(t, from, "TRUE") ||
-                              token_word(t, from, "FALSE"));
+    return to == from + 1 && (tokens_word(t, from, "NULL") || tokens_word(t, from, "TRUE") ||
+                              tokens_word(t, from, "FALSE"));
 }
 
 /* SHOW CREATE shows a byte default raw: as hexadecimal it survives any character set. */
@@ -78,9 +78,9 @@ static bool hex_default(struct column_build *cb, size_t from, size_t to)
     _cleanup_(strbuf_done)
     struct strbuf bytes = STRBUF(64 * 1024);
 
-    if (!is_bytes(cb->col) || to != from + 1 || t->list[from].kind != TK_STRING)
+    if (!is_bytes(cb->col) || to != from + 1 || t->list[from].kind != TOK_STRING)
         return false;
-    token_string_bytes(t, from, &bytes);
+    tokens_string_bytes(t, from, &bytes);
     if (bytes.len == 0 || !strbuf_ok(&bytes))
         return false;
     if (cb->col->kind == CK_BLOB && is_mysql(cb->b)) {
@@ -98,7 +98,7 @@ static void default_value(struct column_build *cb)
 {
     const struct tokens *t = cb->b->t;
     size_t from = cb->i + 1, to = value_end(t, from);
-    bool null = token_word(t, from, "NULL"), literal, plain;
+    bool null = tokens_word(t, from, "NULL"), literal, plain;
 
     cb->i = to;
     if (to > cb->to || from >= to) {
@@ -113,7 +113,7 @@ static void default_value(struct column_build *cb)
     if (hex_default(cb, from, to))
         return;
     strbuf_adds(&cb->out, " DEFAULT ");
-    if (plain || token_punct(t, from, '(') || (literal && !is_mysql(cb->b))) {
+    if (plain || tokens_punct(t, from, '(') || (literal && !is_mysql(cb->b))) {
         builder_expression(cb->b, from, to, &cb->out);
         return;
     }
@@ -166,7 +166,7 @@ static void type(struct column_build *cb)
     struct builder *b = cb->b;
     const struct tokens *t = b->t;
     _cleanup_(freep)
-    char *word = token_text(t, cb->i);
+    char *word = tokens_text(t, cb->i);
     const char *mapped, *advice;
     enum map_result r;
 
@@ -183,7 +183,7 @@ static void type(struct column_build *cb)
     strbuf_addc(&cb->out, ' ');
     strbuf_adds(&cb->out, mapped);
     cb->i++;
-    if (token_punct(t, cb->i, '(')) {
+    if (tokens_punct(t, cb->i, '(')) {
         size_t end = tokens_close(t, cb->i) + 1;
 
         tokens_emit(t, cb->i, end, &cb->out);
@@ -197,7 +197,7 @@ static void generated(struct column_build *cb)
     const struct tokens *t = cb->b->t;
     size_t open = cb->i + 3, close;
 
-    if (!token_punct(t, open, '(')) { /* MariaDB: … AS ROW START, of a system-versioned table */
+    if (!tokens_punct(t, open, '(')) { /* MariaDB: … AS ROW START, of a system-versioned table */
         notes_add(cb->b->notes, NOTE_REFUSED, cb->b->object,
                   "system versioning is not carried; drop it at the source or leave the table out");
         cb->i = cb->to;
@@ -265,7 +265,7 @@ static void word_with(struct column_build *cb, enum map_feature f)
 /* "NAME [=] value" of no meaning at another server. */
 static void skip_setting(struct column_build *cb)
 {
-    cb->i += token_punct(cb->b->t, cb->i + 1, '=') ? 3 : 2;
+    cb->i += tokens_punct(cb->b->t, cb->i + 1, '=') ? 3 : 2;
 }
 
 static bool attribute_words(struct column_build *cb)
@@ -277,7 +277,7 @@ static bool attribute_words(struct column_build *cb)
     const struct tokens *t = cb->b->t;
 
     for (size_t k = 0; k < ARRAY_SIZE(plain); k++) {
-        if (token_word(t, cb->i, plain[k])) {
+        if (tokens_word(t, cb->i, plain[k])) {
             strbuf_addc(&cb->out, ' ');
             tokens_emit(t, cb->i, cb->i + 1, &cb->out);
             cb->i++;
@@ -285,7 +285,7 @@ static bool attribute_words(struct column_build *cb)
         }
     }
     for (size_t k = 0; k < ARRAY_SIZE(settings); k++) {
-        if (token_word(t, cb->i, settings[k])) {
+        if (tokens_word(t, cb->i, settings[k])) {
             skip_setting(cb);
             return true;
         }
@@ -298,35 +298,35 @@ static bool attribute_rules(struct column_build *cb)
     const struct tokens *t = cb->b->t;
     size_t i = cb->i;
 
-    if (token_word(t, i, "CHARACTER") && token_word(t, i + 1, "SET")) {
+    if (tokens_word(t, i, "CHARACTER") && tokens_word(t, i + 1, "SET")) {
         cb->i += 3;
-    } else if (token_word(t, i, "COLLATE")) {
+    } else if (tokens_word(t, i, "COLLATE")) {
         cb->i += 2;
-    } else if (token_word(t, i, "GENERATED") && token_word(t, i + 1, "ALWAYS")) {
+    } else if (tokens_word(t, i, "GENERATED") && tokens_word(t, i + 1, "ALWAYS")) {
         generated(cb);
-    } else if (token_word(t, i, "PERSISTENT")) {
+    } else if (tokens_word(t, i, "PERSISTENT")) {
         strbuf_adds(&cb->out, " STORED");
         cb->i++;
-    } else if (token_word(t, i, "NOT") && token_word(t, i + 1, "NULL")) {
+    } else if (tokens_word(t, i, "NOT") && tokens_word(t, i + 1, "NULL")) {
         not_null(cb);
-    } else if (token_word(t, i, "NULL")) {
+    } else if (tokens_word(t, i, "NULL")) {
         strbuf_adds(&cb->out, " NULL");
         cb->null_said = true;
         cb->i++;
-    } else if (token_word(t, i, "DEFAULT")) {
+    } else if (tokens_word(t, i, "DEFAULT")) {
         if (cb->col->kind == CK_TIMESTAMP && !cb->null_said) {
             /* explicit_defaults_for_timestamp=0 would make a silent one NOT NULL */
             strbuf_adds(&cb->out, " NULL");
             cb->null_said = true;
         }
         default_value(cb);
-    } else if (token_word(t, i, "ON") && token_word(t, i + 1, "UPDATE")) {
+    } else if (tokens_word(t, i, "ON") && tokens_word(t, i + 1, "UPDATE")) {
         on_update(cb);
-    } else if (token_word(t, i, "COMMENT")) {
+    } else if (tokens_word(t, i, "COMMENT")) {
         strbuf_addc(&cb->out, ' ');
         tokens_emit(t, i, i + 2, &cb->out);
         cb->i += 2;
-    } else if (token_word(t, i, "CHECK")) {
+    } else if (tokens_word(t, i, "CHECK")) {
         column_check(cb);
     } else {
         return false;
@@ -338,16 +338,16 @@ static bool attribute_features(struct column_build *cb)
 {
     const struct tokens *t = cb->b->t;
 
-    if (token_word(t, cb->i, "INVISIBLE")) {
+    if (tokens_word(t, cb->i, "INVISIBLE")) {
         word_with(cb, F_INVISIBLE_COLUMN);
-    } else if (token_word(t, cb->i, "VISIBLE")) {
+    } else if (tokens_word(t, cb->i, "VISIBLE")) {
         cb->i++;
-    } else if (token_word(t, cb->i, "SRID")) {
+    } else if (tokens_word(t, cb->i, "SRID")) {
         srid(cb);
-    } else if (token_word(t, cb->i, "COMPRESSED")) {
+    } else if (tokens_word(t, cb->i, "COMPRESSED")) {
         word_with(cb, F_COMPRESSED_COLUMN);
-    } else if ((token_word(t, cb->i, "WITH") || token_word(t, cb->i, "WITHOUT")) &&
-               token_word(t, cb->i + 1, "SYSTEM")) {
+    } else if ((tokens_word(t, cb->i, "WITH") || tokens_word(t, cb->i, "WITHOUT")) &&
+               tokens_word(t, cb->i + 1, "SYSTEM")) {
         cb->i += 3;
     } else {
         return false;
@@ -362,7 +362,7 @@ static void attribute(struct column_build *cb)
 
     if (attribute_words(cb) || attribute_rules(cb) || attribute_features(cb))
         return;
-    word = token_text(cb->b->t, cb->i);
+    word = tokens_text(cb->b->t, cb->i);
     notes_add(cb->b->notes, NOTE_REFUSED, cb->b->object,
               "the attribute %s is not known; create the table at the target by hand",
               word == NULL ? "" : word);
@@ -372,7 +372,7 @@ static void attribute(struct column_build *cb)
 void build_column(struct builder *b, size_t from, size_t to)
 {
     _cleanup_(freep)
-    char *name = token_name(b->t, from);
+    char *name = tokens_name(b->t, from);
     struct column_build cb = { .b = b, .i = from + 1, .to = to, .out = STRBUF(16 * 1024 * 1024) };
     int at = name == NULL ? -1 : table_column(b->job->table, name);
     size_t before;

@@ -4,9 +4,9 @@
 
 #include "base/json.h"
 #include "base/strbuf.h"
+#include "workers/mysql/ddl/tokens.h"
+#include "workers/mysql/mapping.h"
 #include "workers/schema/create.h"
-#include "workers/schema/mapping.h"
-#include "workers/schema/tokens.h"
 
 enum {
     OBJECT_MAX = 700

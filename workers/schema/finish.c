@@ -20,17 +20,27 @@ struct finish {
     size_t objects, done, indexes, foreign_keys, triggers;
 };
 
-static void progress(struct finish *f)
+/* At the end of FULL_TRANSFER no stepInfo is sent: that step's own (processedRecords, …) stays. */
+static struct json_object *step_info(const struct finish *f)
 {
-    struct json_object *info = json_object_new_object();
+    struct json_object *info;
 
+    if (strcmp(f->c->w->task->kind, "full") == 0)
+        return NULL;
+    info = json_object_new_object();
     json_add_u64(info, "objects", f->objects);
     json_add_u64(info, "done", f->done);
     json_add_u64(info, "indexes", f->indexes);
     json_add_u64(info, "foreignKeys", f->foreign_keys);
     json_add_u64(info, "triggers", f->triggers);
+    return info;
+}
+
+static void progress(struct finish *f)
+{
     report_progress(f->c->w->report,
-                    f->objects == 0 ? 100.0 : 100.0 * (double)f->done / (double)f->objects, info);
+                    f->objects == 0 ? 100.0 : 100.0 * (double)f->done / (double)f->objects,
+                    step_info(f));
 }
 
 /* Names of what a table at the target has: `sql` ends where the table is to be named. */

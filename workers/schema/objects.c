@@ -4,8 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "workers/mysql/mapping.h"
 #include "workers/mysql/sqltext.h"
-#include "workers/schema/mapping.h"
 #include "workers/schema/schema_priv.h"
 
 #include "base/banned.h"

@@ -5,9 +5,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "workers/mysql/ddl/tokens.h"
+#include "workers/mysql/mapping.h"
 #include "workers/mysql/sqltext.h"
-#include "workers/schema/mapping.h"
-#include "workers/schema/tokens.h"
 
 #include "base/banned.h"
 
@@ -23,7 +23,7 @@ struct rewriter {
 static int rewriter_init(struct rewriter *r, const struct rewrite_job *job, struct err *err)
 {
     *r = (struct rewriter){ .job = job, .out = STRBUF(STATEMENT_MAX) };
-    if (tokens_read(job->text, strlen(job->text), tokens_flags(job->sql_mode), &r->t, err) < 0)
+    if (tokens_read(job->text, strlen(job->text), job->sql_mode, &r->t, err) < 0)
         return err_wrap(err, "%s.%s", job->mapped_db, job->mapped_name);
     return 0;
 }
@@ -34,15 +34,10 @@ static void rewriter_done(struct rewriter *r)
     strbuf_done(&r->out);
 }
 
-static size_t at(const struct rewriter *r, size_t i)
-{
-    return i < r->t.count ? r->t.list[i].at : r->t.len;
-}
-
 /* Everything up to token i as it stands, comments included. */
 static void copy_to(struct rewriter *r, size_t i)
 {
-    size_t end = at(r, i);
+    size_t end = tokens_at(&r->t, i);
 
     if (end > r->copied)
         strbuf_add(&r->out, r->t.sql + r->copied, end - r->copied);
@@ -52,7 +47,7 @@ static void copy_to(struct rewriter *r, size_t i)
 /* Token i is not copied. */
 static void skip(struct rewriter *r, size_t i)
 {
-    size_t end = at(r, i) + (i < r->t.count ? r->t.list[i].len : 0);
+    size_t end = tokens_at(&r->t, i) + (i < r->t.count ? r->t.list[i].len : 0);
 
     r->copied = MAX(end, r->copied);
 }
@@ -74,12 +69,12 @@ static bool qualified(struct rewriter *r, size_t i)
     char *db = NULL, *name = NULL;
     const struct renamed *object, *database;
 
-    if (!token_is_name(&r->t, i) || !token_punct(&r->t, i + 1, '.') ||
-        !token_is_name(&r->t, i + 2) ||
-        (i > 0 && (token_punct(&r->t, i - 1, '.') || token_punct(&r->t, i - 1, '@'))))
+    if (!tokens_is_name(&r->t, i) || !tokens_punct(&r->t, i + 1, '.') ||
+        !tokens_is_name(&r->t, i + 2) ||
+        (i > 0 && (tokens_punct(&r->t, i - 1, '.') || tokens_punct(&r->t, i - 1, '@'))))
         return false;
-    db = token_name(&r->t, i);
-    name = token_name(&r->t, i + 2);
+    db = tokens_name(&r->t, i);
+    name = tokens_name(&r->t, i + 2);
     if (db == NULL || name == NULL)
         return false;
     object = lookup(r, db, name);
@@ -88,7 +83,7 @@ static bool qualified(struct rewriter *r, size_t i)
      * anywhere. In that case the name could also be an alias's column, so it is changed before ( or
      * . only. */
     if (object == NULL &&
-        (database == NULL || !(token_punct(&r->t, i + 3, '(') || token_punct(&r->t, i + 3, '.'))))
+        (database == NULL || !(tokens_punct(&r->t, i + 3, '(') || tokens_punct(&r->t, i + 3, '.'))))
         return false;
     copy_to(r, i);
     if (object != NULL)
@@ -102,7 +97,7 @@ static bool qualified(struct rewriter *r, size_t i)
 static void collation_word(struct rewriter *r, size_t i)
 {
     _cleanup_(freep)
-    char *name = token_name(&r->t, i);
+    char *name = tokens_name(&r->t, i);
     char mapped[MAP_NAME_MAX];
 
     if (name == NULL || map_collation(r->job->to, name, mapped) == MAP_NONE ||
@@ -119,7 +114,7 @@ static void body(struct rewriter *r, size_t from, size_t to)
     for (size_t i = from; i < to; i++) {
         if (qualified(r, i))
             i += 2;
-        else if (token_word(&r->t, i, "COLLATE") && token_is_name(&r->t, i + 1))
+        else if (tokens_word(&r->t, i, "COLLATE") && tokens_is_name(&r->t, i + 1))
             collation_word(r, ++i);
     }
     copy_to(r, to);
@@ -129,9 +124,9 @@ static void body(struct rewriter *r, size_t from, size_t to)
 static size_t definer_end(const struct tokens *t, size_t i)
 {
     i += 2;
-    if (token_word(t, i, "CURRENT_USER"))
-        return token_punct(t, i + 1, '(') ? i + 3 : i + 1;
-    return token_punct(t, i + 1, '@') ? i + 3 : i + 1;
+    if (tokens_word(t, i, "CURRENT_USER"))
+        return tokens_punct(t, i + 1, '(') ? i + 3 : i + 1;
+    return tokens_punct(t, i + 1, '@') ? i + 3 : i + 1;
 }
 
 /* CREATE … up to and with the object's name: "… KEYWORD [`db`.]`name`" without the definer. */
@@ -140,19 +135,19 @@ static size_t head(struct rewriter *r, const char *const *keywords)
     size_t i = 0;
 
     while (i < r->t.count) {
-        if (token_word(&r->t, i, "DEFINER") && token_punct(&r->t, i + 1, '=')) {
+        if (tokens_word(&r->t, i, "DEFINER") && tokens_punct(&r->t, i + 1, '=')) {
             size_t end = definer_end(&r->t, i);
 
             copy_to(r, i);
-            r->copied = at(r, end);
+            r->copied = tokens_at(&r->t, end);
             i = end;
             continue;
         }
         for (size_t k = 0; keywords[k] != NULL; k++) {
-            if (!token_word(&r->t, i, keywords[k]) || !token_is_name(&r->t, i + 1))
+            if (!tokens_word(&r->t, i, keywords[k]) || !tokens_is_name(&r->t, i + 1))
                 continue;
             copy_to(r, i + 1);
-            i += token_punct(&r->t, i + 2, '.') ? 3 : 1;
+            i += tokens_punct(&r->t, i + 2, '.') ? 3 : 1;
             sql_table(&r->out, r->job->mapped_db, r->job->mapped_name);
             skip(r, i);
             return i + 1;
@@ -209,11 +204,11 @@ int rewrite_routine(const struct rewrite_job *job, char **ret, struct err *err)
 /* ENABLE | DISABLE [ON SLAVE|REPLICA] before DO becomes DISABLE. */
 static bool event_status(struct rewriter *r, size_t *i)
 {
-    if (!token_word(&r->t, *i, "ENABLE") && !token_word(&r->t, *i, "DISABLE"))
+    if (!tokens_word(&r->t, *i, "ENABLE") && !tokens_word(&r->t, *i, "DISABLE"))
         return false;
     copy_to(r, *i);
     strbuf_adds(&r->out, "DISABLE");
-    if (token_word(&r->t, *i + 1, "ON"))
+    if (tokens_word(&r->t, *i + 1, "ON"))
         *i += 2;
     skip(r, *i);
     (*i)++;
@@ -230,7 +225,7 @@ int rewrite_event(const struct rewrite_job *job, char **ret, struct err *err)
     if (rewriter_init(&r, job, err) < 0)
         return -1;
     i = head(&r, keywords);
-    while (i < r.t.count && !token_word(&r.t, i, "DO")) {
+    while (i < r.t.count && !tokens_word(&r.t, i, "DO")) {
         if (!disabled && event_status(&r, &i))
             disabled = true;
         else
@@ -251,10 +246,10 @@ int rewrite_event(const struct rewrite_job *job, char **ret, struct err *err)
 static size_t trigger_parts(const struct tokens *t, size_t i, size_t *ret_timing)
 {
     *ret_timing = i;
-    while (i < t->count && !(token_word(t, i, "FOR") && token_word(t, i + 1, "EACH")))
+    while (i < t->count && !(tokens_word(t, i, "FOR") && tokens_word(t, i + 1, "EACH")))
         i++;
     i += 3;
-    if (token_word(t, i, "FOLLOWS") || token_word(t, i, "PRECEDES"))
+    if (tokens_word(t, i, "FOLLOWS") || tokens_word(t, i, "PRECEDES"))
         i += 2;
     return i;
 }
@@ -270,14 +265,14 @@ int rewrite_trigger(const struct rewrite_job *job, const char *table, char **ret
     i = head(&r, keywords);
     first = trigger_parts(&r.t, i, &timing);
     if (first >= r.t.count ||
-        !(token_word(&r.t, timing, "BEFORE") || token_word(&r.t, timing, "AFTER")))
+        !(tokens_word(&r.t, timing, "BEFORE") || tokens_word(&r.t, timing, "AFTER")))
         return unreadable(&r, "trigger", err);
     strbuf_addc(&r.out, ' ');
     tokens_emit(&r.t, timing, timing + 2, &r.out); /* BEFORE INSERT */
     strbuf_adds(&r.out, " ON ");
     sql_table(&r.out, job->mapped_db, table);
     strbuf_adds(&r.out, " FOR EACH ROW IF @causeway_apply IS NULL THEN ");
-    r.copied = at(&r, first);
+    r.copied = tokens_at(&r.t, first);
     body(&r, first, r.t.count);
     strbuf_adds(&r.out, "; END IF");
     return finish(&r, ret, err);

@@ -8,8 +8,8 @@
 #include <cmocka.h>
 
 #include "base/json.h"
+#include "workers/mysql/mapping.h"
 #include "workers/schema/create.h"
-#include "workers/schema/mapping.h"
 
 #include "base/banned.h"
 

@@ -7,8 +7,7 @@
 #include <cmocka.h>
 
 #include "base/util.h"
-#include "workers/schema/mapping.h"
-#include "workers/schema/tokens.h"
+#include "workers/mysql/mapping.h"
 
 #include "base/banned.h"
 
@@ -137,47 +136,6 @@ static void engines_and_options(void **state)
     assert_true(map_function(&mysql97, "uuid_to_bin"));
 }
 
-static void tokens_keep_quoting_and_drop_comments(void **state)
-{
-    static const char sql[] =
-        "a`b``c` 'it''s \\' x' /* no; */ /*!80016 NOT ENFORCED */ -- end\n\"d\" 1.5e-3,@x#y";
-    static const char *const expected[] = { "a",        "`b``c`", "'it''s \\' x'", "NOT",
-                                            "ENFORCED", "\"d\"",  "1.5e-3",        ",",
-                                            "@",        "x" };
-    struct tokens t = { 0 };
-    struct err err = { 0 };
-    _cleanup_(freep)
-    char *name = NULL;
-
-    (void)state;
-    assert_int_equal(0, tokens_read(sql, strlen(sql), 0, &t, &err));
-    assert_int_equal(ARRAY_SIZE(expected), t.count);
-    for (size_t i = 0; i < t.count; i++) {
-        _cleanup_(freep)
-        char *text = token_text(&t, i);
-
-        assert_string_equal(expected[i], text);
-    }
-    name = token_name(&t, 1);
-    assert_string_equal("b`c", name);
-    assert_true(token_word(&t, 3, "not"));
-    tokens_done(&t);
-}
-
-static void unended_text_is_refused(void **state)
-{
-    static const char *const texts[] = { "'a", "`a", "\"a", "/* a", "'a\\'", "a /*" };
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-        struct tokens t = { 0 };
-        struct err err = { 0 };
-
-        assert_int_equal(-1, tokens_read(texts[i], strlen(texts[i]), 0, &t, &err));
-        assert_int_equal(ERR_SCHEMA_CONVERT, err.code);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -186,8 +144,6 @@ int main(void)
         cmocka_unit_test(every_feature_has_a_row),
         cmocka_unit_test(sql_modes_keep_what_the_target_knows),
         cmocka_unit_test(engines_and_options),
-        cmocka_unit_test(tokens_keep_quoting_and_drop_comments),
-        cmocka_unit_test(unended_text_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,8 +35,9 @@ struct dump {
     bool mariadb;
 };
 
-static const char grant_advice[] = "GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO the "
-                                   "account of the data source.";
+/* no statement: only precheck knows the account's own name */
+static const char grant_advice[] = "The account needs REPLICATION SLAVE and REPLICATION CLIENT on "
+                                   "*.*: docs/privileges.md.";
 
 /* What the server says when it refuses or ends a dump; the number alone tells too little. */
 static int refused(const struct dump *d, struct err *err)

@@ -40,11 +40,6 @@ static bool accept_punct(struct parser *p, char c)
     return true;
 }
 
-static bool is_name(const struct token *t)
-{
-    return t->kind == TOK_WORD || t->kind == TOK_NAME;
-}
-
 static char *name_text(struct parser *p, const struct token *t)
 {
     struct strbuf b = STRBUF(NAME_MAX_BYTES);
@@ -84,11 +79,11 @@ static struct object_ref *object_name(struct parser *p, enum object_kind kind)
     struct token first = p->t, second = { 0 };
     struct object_ref *r;
 
-    if (!is_name(&p->t))
+    if (!token_is_name(&p->t))
         return NULL;
     next(p);
     if (kind != OBJ_DATABASE && accept_punct(p, '.')) {
-        if (!is_name(&p->t) && p->t.kind != TOK_NUMBER)
+        if (!token_is_name(&p->t) && p->t.kind != TOK_NUMBER)
             return NULL;
         second = p->t;
         next(p);
@@ -302,7 +297,7 @@ static enum statement_kind alter(struct parser *p)
     if (class == OC_HARMLESS)
         return ST_HARMLESS;
     (void)accept_if_exists(p);
-    if (class == OC_DATABASE && (!is_name(&p->t) || token_is(&p->t, "CHARACTER") ||
+    if (class == OC_DATABASE && (!token_is_name(&p->t) || token_is(&p->t, "CHARACTER") ||
                                  token_is(&p->t, "COLLATE") || token_is(&p->t, "DEFAULT"))) {
         struct object_ref *r = add_ref(p, OBJ_DATABASE); /* the default database */
         if (r == NULL)
@@ -388,7 +383,7 @@ static enum statement_kind truncate_statement(struct parser *p)
 static enum statement_kind dml(struct parser *p)
 {
     while (p->t.kind != TOK_END && p->t.kind != TOK_BAD) {
-        if (is_name(&p->t)) {
+        if (token_is_name(&p->t)) {
             if (object_name(p, OBJ_TABLE) == NULL)
                 return ST_UNKNOWN;
         } else {
@@ -400,7 +395,7 @@ static enum statement_kind dml(struct parser *p)
 
 static enum statement_kind savepoint_name(struct parser *p, enum statement_kind kind)
 {
-    if (!is_name(&p->t))
+    if (!token_is_name(&p->t))
         return ST_UNKNOWN;
     p->s->name = name_text(p, &p->t);
     return kind;
@@ -532,6 +527,7 @@ int statement_parse(const char *sql, size_t len, const struct statement_context 
     struct lexer_options o = {
         .ansi_quotes = (c->sql_mode & SQL_MODE_ANSI_QUOTES) != 0,
         .no_backslash_escapes = (c->sql_mode & SQL_MODE_NO_BACKSLASH_ESCAPES) != 0,
+        .variables = true,
         .mariadb = c->mariadb,
         .version = c->version,
     };

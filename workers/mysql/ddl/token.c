@@ -94,12 +94,10 @@ static bool version_comment(struct lexer *l)
     return true;
 }
 
-/* True when something was skipped; *ret_bad when it had no end. */
-static bool skip_one_blank(struct lexer *l, bool *ret_bad)
+/* True when a comment, or one end of a version comment, was skipped; *ret_bad: it had no end. */
+static bool skip_comment(struct lexer *l, bool *ret_bad)
 {
-    if (isspace((unsigned char)*l->p) || *l->p == '\0') {
-        l->p++;
-    } else if (*l->p == '#') {
+    if (*l->p == '#') {
         skip_line(l);
     } else if (at(l, 0, '-') && at(l, 1, '-') &&
                (l->end - l->p == 2 || (unsigned char)l->p[2] <= ' ')) {
@@ -114,6 +112,26 @@ static bool skip_one_blank(struct lexer *l, bool *ret_bad)
         l->p += 2;
     } else {
         return false;
+    }
+    l->comments = true;
+    return true;
+}
+
+/* Blanks and comments; false when a comment has no end: the text ends in it. */
+static bool skip_space(struct lexer *l)
+{
+    while (l->p < l->end) {
+        const char *from = l->p;
+        bool bad = false;
+
+        if (isspace((unsigned char)*l->p) || *l->p == '\0') {
+            l->p++;
+        } else if (!skip_comment(l, &bad)) {
+            break;
+        } else if (bad) {
+            l->p = from;
+            return false;
+        }
     }
     return true;
 }
@@ -138,58 +156,131 @@ static bool quoted(struct lexer *l, bool backslash)
     return false;
 }
 
+static bool quotes_name(const struct lexer *l)
+{
+    return *l->p == '`' || (*l->p == '"' && l->o.ansi_quotes);
+}
+
 static enum token_kind quoted_token(struct lexer *l)
 {
-    bool is_name = *l->p == '`' || (*l->p == '"' && l->o.ansi_quotes);
+    bool is_name = quotes_name(l);
 
     if (!quoted(l, !is_name && !l->o.no_backslash_escapes))
         return TOK_BAD;
     return is_name ? TOK_NAME : TOK_STRING;
 }
 
+static bool at_quote(const struct lexer *l)
+{
+    return at(l, 0, '`') || at(l, 0, '\'') || at(l, 0, '"');
+}
+
 static enum token_kind variable(struct lexer *l)
 {
     while (at(l, 0, '@'))
         l->p++;
-    if (l->p < l->end && strchr("`'\"", *l->p) != NULL)
-        return quoted(l, *l->p != '`' && !l->o.no_backslash_escapes) ? TOK_VARIABLE : TOK_BAD;
+    if (at_quote(l))
+        return quoted_token(l) == TOK_BAD ? TOK_BAD : TOK_VARIABLE;
     while (l->p < l->end && (is_word_char(*l->p) || *l->p == '.'))
         l->p++;
     return TOK_VARIABLE;
 }
 
-/* Names may begin with digits: only digits all through make a number. */
+static bool digit_at(const struct lexer *l, size_t ahead)
+{
+    return (size_t)(l->end - l->p) > ahead && isdigit((unsigned char)l->p[ahead]);
+}
+
+static void skip_digits(struct lexer *l)
+{
+    while (digit_at(l, 0))
+        l->p++;
+}
+
+static bool skip_exponent(struct lexer *l)
+{
+    size_t sign = at(l, 1, '-') || at(l, 1, '+') ? 1 : 0;
+
+    if (!(at(l, 0, 'e') || at(l, 0, 'E')) || !digit_at(l, 1 + sign))
+        return false;
+    l->p += 1 + sign;
+    skip_digits(l);
+    return true;
+}
+
+/* 0xFF and 0b01, written so, are numbers. */
+static bool is_prefixed_number(const char *s, size_t len)
+{
+    if (len < 3 || s[0] != '0' || (s[1] != 'x' && s[1] != 'b'))
+        return false;
+    for (size_t i = 2; i < len; i++) {
+        if (s[1] == 'x' ? !isxdigit((unsigned char)s[i]) : s[i] != '0' && s[i] != '1')
+            return false;
+    }
+    return true;
+}
+
+/* Names may begin with digits; behind a point that divides names they may be nothing else. */
 static enum token_kind word(struct lexer *l)
 {
-    bool digits = true;
+    const char *from = l->p;
 
+    if (!l->after_point) {
+        skip_digits(l);
+        if (l->p > from && at(l, 0, '.')) {
+            l->p++;
+            skip_digits(l);
+            (void)skip_exponent(l);
+            return TOK_NUMBER;
+        }
+        if (l->p > from && (skip_exponent(l) || l->p == l->end || !is_word_char(*l->p)))
+            return TOK_NUMBER;
+    }
     while (l->p < l->end && is_word_char(*l->p))
-        digits = isdigit((unsigned char)*l->p++) && digits;
-    return digits ? TOK_NUMBER : TOK_WORD;
+        l->p++;
+    return is_prefixed_number(from, (size_t)(l->p - from)) && !l->after_point ? TOK_NUMBER
+                                                                              : TOK_WORD;
+}
+
+/* A point that is not between names may begin a number: .5 */
+static enum token_kind punct(struct lexer *l, bool divides)
+{
+    char c = *l->p++;
+
+    if (c != '.' || divides || !digit_at(l, 0))
+        return TOK_PUNCT;
+    skip_digits(l);
+    (void)skip_exponent(l);
+    return TOK_NUMBER;
+}
+
+static enum token_kind token_here(struct lexer *l, bool divides)
+{
+    if (at_quote(l))
+        return quoted_token(l);
+    if (*l->p == '@' && l->o.variables)
+        return variable(l);
+    return is_word_char(*l->p) ? word(l) : punct(l, divides);
 }
 
 void lexer_next(struct lexer *l, struct token *ret)
 {
-    bool bad = false;
+    const char *before = l->p;
+    bool ok = skip_space(l), divides;
 
-    while (l->p < l->end && !bad && skip_one_blank(l, &bad))
-        continue;
-    *ret = (struct token){ TOK_END, l->p, 0 };
-    if (bad) {
+    *ret = (struct token){ .text = l->p, .space_before = l->p > before };
+    if (ret->space_before)
+        l->after_point = false;
+    divides = l->after_name && !ret->space_before;
+    if (!ok || (l->p == l->end && l->inside > 0))
         ret->kind = TOK_BAD;
-    } else if (l->p == l->end) {
-        ret->kind = l->inside > 0 ? TOK_BAD : TOK_END;
-    } else if (strchr("`'\"", *l->p) != NULL) {
-        ret->kind = quoted_token(l);
-    } else if (*l->p == '@') {
-        ret->kind = variable(l);
-    } else if (is_word_char(*l->p)) {
-        ret->kind = word(l);
-    } else {
-        l->p++;
-        ret->kind = TOK_PUNCT;
-    }
+    else
+        ret->kind = l->p == l->end ? TOK_END : token_here(l, divides);
+    if (ret->kind == TOK_BAD)
+        l->p = l->end;
     ret->len = (size_t)(l->p - ret->text);
+    l->after_name = token_is_name(ret);
+    l->after_point = divides && token_is_punct(ret, '.');
 }
 
 bool token_is(const struct token *t, const char *w)
@@ -200,6 +291,11 @@ bool token_is(const struct token *t, const char *w)
 bool token_is_punct(const struct token *t, char c)
 {
     return t->kind == TOK_PUNCT && *t->text == c;
+}
+
+bool token_is_name(const struct token *t)
+{
+    return t->kind == TOK_WORD || t->kind == TOK_NAME;
 }
 
 void token_unquote(const struct token *t, struct strbuf *b)

@@ -1,4 +1,4 @@
-#include "workers/schema/mapping.h"
+#include "workers/mysql/mapping.h"
 
 #include <stdio.h>
 #include <string.h>

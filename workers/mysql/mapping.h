@@ -3,8 +3,8 @@
  * data: collations, column types, table options, features, functions, sql_mode. Pure; a test
  * walks it. docs/schema.md says the same in prose.
  */
-#ifndef WORKERS_SCHEMA_MAPPING_H
-#define WORKERS_SCHEMA_MAPPING_H
+#ifndef WORKERS_MYSQL_MAPPING_H
+#define WORKERS_MYSQL_MAPPING_H
 
 #include <stdbool.h>
 
