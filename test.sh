@@ -121,15 +121,13 @@ check_layers() {
     tests/tools/check_layers.sh
 }
 
-fuzz() {   # TARGET
-    local corpus=tests/fuzz/corpus/$1 work
-    work=$(mktemp -d)
-    [ -d "$corpus" ] || corpus=
-    "$BUILD_DIR-fuzz/$1" -max_total_time="$FUZZ_SECONDS" -rss_limit_mb=2048 -timeout=10 -artifact_prefix="$LOGS/$1-" \
-        "$work" ${corpus:+"$corpus"}
-    local status=$?
-    rm -rf "$work"
-    return $status
+build_fuzz() {
+    CC=clang cmake -S . -B "$BUILD_DIR-fuzz" -G Ninja -DCAUSEWAY_FUZZ=ON -DCAUSEWAY_TESTS=OFF &&
+        ninja -C "$BUILD_DIR-fuzz" -j "$JOBS" $(fuzz_targets | sed 's/^/fuzz_/')
+}
+
+fuzz_targets() {
+    sed -n 's/^causeway_fuzz(\([a-z_]*\) .*/\1/p' tests/fuzz/CMakeLists.txt
 }
 
 finish() {
@@ -162,11 +160,9 @@ if [ $MODE != quick ]; then
     part build-tsan configure_and_build "$BUILD_DIR-tsan" -DCAUSEWAY_FAULTS=ON -DCAUSEWAY_SANITIZE=thread \
         -DCMAKE_BUILD_TYPE=Debug && [ -d "$BUILD_DIR-tsan" ] && unit tsan "$BUILD_DIR-tsan"
     part tidy check_tidy
-    part build-fuzz env CC=clang cmake -S . -B "$BUILD_DIR-fuzz" -G Ninja -DCAUSEWAY_FUZZ=ON -DCAUSEWAY_TESTS=OFF \
-        -DCMAKE_BUILD_TYPE=RelWithDebInfo
-    if wanted fuzz && [ $MODE != list ]; then ninja -C "$BUILD_DIR-fuzz" -j "$JOBS" >>"$LOGS/build-fuzz.log" 2>&1; fi
-    for source in tests/fuzz/*_fuzz.c; do
-        [ -e "$source" ] && part "fuzz.$(basename "$source" .c)" fuzz "$(basename "$source" .c)"
+    part build-fuzz build_fuzz
+    for target in $(fuzz_targets); do
+        part "fuzz.$target" tests/fuzz/run.sh "$BUILD_DIR-fuzz" "$FUZZ_SECONDS" "$target"
     done
 fi
 

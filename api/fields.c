@@ -21,6 +21,8 @@ void faults_done(struct faults *f)
 }
 
 static void add_fault(struct faults *f, const char *field, const char *fmt, va_list ap)
+    __attribute__((format(printf, 3, 0)));
+static void add_fault(struct faults *f, const char *field, const char *fmt, va_list ap)
 {
     char problem[PROBLEM_LEN];
     struct json_object *o;

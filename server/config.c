@@ -99,13 +99,13 @@ static void set(struct config *c, const struct setting *s, const char *value, co
             strbuf_addf(problems, "%s: %s must be one of %s\n", where, s->name, s->words);
             return;
         }
-        /* fallthrough */
+        __attribute__((fallthrough));
     case ST_ADDR:
         if (s->type == ST_ADDR && !http_listen_parse(value, host, port)) {
             strbuf_addf(problems, "%s: %s must be HOST:PORT\n", where, s->name);
             return;
         }
-        /* fallthrough */
+        __attribute__((fallthrough));
     case ST_TEXT:
         if (*value == '\0' || strlen(value) >= PATH_MAX) {
             strbuf_addf(problems, "%s: %s must be 1 to %d bytes long\n", where, s->name,

@@ -433,7 +433,7 @@ static void addrinfop(struct addrinfo **a)
 
 static int bound_address(struct http *h, struct err *err)
 {
-    struct sockaddr_storage sa;
+    struct sockaddr_storage sa = { 0 };
     socklen_t len = sizeof(sa);
     char host[INET6_ADDRSTRLEN + 1], port[8];
     int r;

@@ -103,7 +103,7 @@ void depend_find(const struct depend *d, const struct dep_key *keys, size_t coun
 /* Leaves out what is committed; twice the room when that does not help. */
 static int rebuild(struct depend *d)
 {
-    size_t live = 0, count = d->slot_count;
+    size_t live = 0, count = MAX(d->slot_count, (size_t)FIRST_SLOTS);
     struct slot *slots;
 
     for (size_t i = 0; i < d->slot_count; i++)

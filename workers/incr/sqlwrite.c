@@ -200,6 +200,23 @@ int sql_literal(struct strbuf *b, const struct table_plan *p, size_t c, const st
     return err_set(err, ERR_INTERNAL, "column %s has a value of no kind", p->t->columns[c].name);
 }
 
+/* By their bits, so that a NaN is itself and 0 is not -0. */
+static uint32_t float_bits(float f)
+{
+    uint32_t bits;
+
+    memcpy(&bits, &f, sizeof(bits));
+    return bits;
+}
+
+static uint64_t double_bits(double d)
+{
+    uint64_t bits;
+
+    memcpy(&bits, &d, sizeof(bits));
+    return bits;
+}
+
 bool value_equal(const struct value *a, const struct value *b)
 {
     if (a->kind != b->kind)
@@ -213,9 +230,9 @@ bool value_equal(const struct value *a, const struct value *b)
     case V_UINT:
         return a->u == b->u;
     case V_FLOAT:
-        return memcmp(&a->f, &b->f, sizeof(a->f)) == 0;
+        return float_bits(a->f) == float_bits(b->f);
     case V_DOUBLE:
-        return memcmp(&a->d, &b->d, sizeof(a->d)) == 0;
+        return double_bits(a->d) == double_bits(b->d);
     case V_TEXT:
     case V_BYTES:
         return a->len == b->len && (a->len == 0 || memcmp(a->bytes, b->bytes, a->len) == 0);

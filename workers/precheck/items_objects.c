@@ -8,6 +8,7 @@
 #include "workers/mysql/ddl/tokens.h"
 #include "workers/mysql/mapping.h"
 #include "workers/mysql/sqltext.h"
+#include "workers/precheck/grants.h"
 #include "workers/precheck/precheck_priv.h"
 
 #include "base/banned.h"
@@ -26,7 +27,10 @@ static bool has_row(struct conn *c, const struct strbuf *sql, int *ret, struct e
 int item_schemas(struct precheck *p, enum end end, struct verdict *v, struct err *err)
 {
     struct json_object *list = json_get_array(task_mapping(p->w->task), "databases");
+    const char *account = p->ends[end].account == NULL ? "" : p->ends[end].account;
     struct name_list gone = NAME_LIST;
+    _cleanup_(strbuf_done)
+    struct strbuf grants = STRBUF(4096);
 
     for (size_t i = 0; i < json_len(list); i++) {
         const char *name = json_get_str(json_at(list, i), "name", NULL);
@@ -40,13 +44,16 @@ int item_schemas(struct precheck *p, enum end end, struct verdict *v, struct err
         sql_string(&sql, name);
         if (!has_row(p->ends[end].conn, &sql, &found, err))
             return -1;
-        if (found == 0)
-            names_add(&gone, "%s", name);
+        if (found != 0)
+            continue;
+        names_add(&gone, "%s", name);
+        strbuf_adds(&grants, grants.len > 0 ? "; " : "");
+        grants_statement(&grants, "SELECT", name, account);
     }
     if (gone.count > 0) {
         verdict_say(v, V_FAILED, "the source has no database %s (or its account may not see it)",
                     names_text(&gone));
-        verdict_advise(v, "Correct the name, grant SELECT on it, or leave it out.");
+        verdict_advise(v, "%s; or correct the name, or leave it out.", strbuf_str(&grants));
     }
     names_done(&gone);
     return 0;

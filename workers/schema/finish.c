@@ -36,11 +36,13 @@ static struct json_object *step_info(const struct finish *f)
     return info;
 }
 
+/* Nor does its percentage fall back: the copy is at 100 by then. */
 static void progress(struct finish *f)
 {
-    report_progress(f->c->w->report,
-                    f->objects == 0 ? 100.0 : 100.0 * (double)f->done / (double)f->objects,
-                    step_info(f));
+    bool own_step = strcmp(f->c->w->task->kind, "full") != 0;
+    double percent = f->objects == 0 ? 100.0 : 100.0 * (double)f->done / (double)f->objects;
+
+    report_progress(f->c->w->report, own_step ? percent : 100.0, step_info(f));
 }
 
 /* Names of what a table at the target has: `sql` ends where the table is to be named. */

@@ -144,9 +144,11 @@ static int list_add(const struct listing *l, const struct database *d, const str
     x = objects_add(l->out, l->kind, d->name, name, o.mapped_db != NULL ? o.mapped_db : d->mapped,
                     o.mapped_name != NULL && table == NULL ? o.mapped_name : name);
     if (x != NULL && table != NULL)
-        x->table = strdup(o.mapped_name);
+        x->table = strdup(o.mapped_name != NULL ? o.mapped_name : table);
     scope_object_done(&o);
-    return x == NULL ? err_set(err, ERR_NOMEM, "out of memory") : 0;
+    return x == NULL || (table != NULL && x->table == NULL)
+               ? err_set(err, ERR_NOMEM, "out of memory")
+               : 0;
 }
 
 static int list_one(const struct listing *l, const struct database *d, struct err *err)

@@ -234,7 +234,8 @@ static void before_the_format_a_fitting_checksum_is_one(void **state)
                                      0, 0,   0,   0,   0x20, 0,   4,   0,   0,   0,   0,  0, 0,
                                      0, 'b', 'i', 'n', '.',  '0', '0', '0', '0', '0', '1' };
     /* the same with one */
-    uint8_t summed[sizeof(plain) + 4];
+    static const uint8_t sum[] = { 0xa9, 0x1a, 0x79, 0x42 };
+    uint8_t summed[sizeof(plain) + sizeof(sum)];
     struct binlog_format none = { 0 };
     struct event_rotate r;
     struct err err = { 0 };
@@ -246,7 +247,7 @@ static void before_the_format_a_fitting_checksum_is_one(void **state)
     assert_string_equal(r.file, "bin.000001");
     memcpy(summed, plain, sizeof(plain));
     summed[9] = sizeof(summed);
-    memcpy(summed + sizeof(plain), "\xa9\x1a\x79\x42", 4);
+    memcpy(summed + sizeof(plain), sum, sizeof(sum));
     assert_int_equal(event_parse(&none, summed, sizeof(summed), &e, &err), 0);
     assert_int_equal(event_rotate(&none, &e, &r, &err), 0);
     assert_string_equal(r.file, "bin.000001");

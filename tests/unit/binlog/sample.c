@@ -51,8 +51,7 @@ static void load_tables(struct sample *s)
     char *text = load(s->server, "tables", &len);
     char **lines = lines_of(text, &count);
 
-    s->tables = calloc(count, sizeof(*s->tables));
-    assert_non_null(s->tables);
+    assert_true(count <= SAMPLE_TABLES_MAX);
     for (size_t i = 0; i < count; i++) {
         struct json_object *o = NULL;
         struct err err = { 0 };
@@ -89,7 +88,6 @@ void sample_free(struct sample *s)
         table_free(s->tables[i]);
     for (size_t i = 0; i < s->row_count; i++)
         free(s->rows[i]);
-    free(s->tables);
     free(s->rows);
     free(s->binlog);
     free(s);

@@ -6,11 +6,13 @@
 #include "workers/mysql/binlog/rows.h"
 #include "workers/mysql/catalog.h"
 
+enum { SAMPLE_TABLES_MAX = 32 };
+
 struct sample {
     const char *server; /* mariadb, mysql56, mysql97 */
     char *binlog;       /* the file, with its magic number */
     size_t binlog_len;
-    struct table **tables;
+    struct table *tables[SAMPLE_TABLES_MAX];
     size_t table_count;
     char **rows; /* lines of the .rows file */
     size_t row_count;

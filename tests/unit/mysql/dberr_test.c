@@ -93,7 +93,8 @@ static void advice_is_a_grant_where_the_server_tells_it(void **state)
         { 1227,
           "Access denied; you need (at least one of) the RELOAD privilege(s) for this operation",
           "The account needs RELOAD on *.* (one of them is enough)." },
-        { 1142, "SELECT command denied to user", "The account needs SELECT on the object named: docs/privileges.md." },
+        { 1142, "SELECT command denied to user",
+          "The account needs SELECT on the object named: docs/privileges.md." },
         { 1044, "Access denied for user 'u'@'%' to database 'd'",
           "Grant the account what the message names." },
     };

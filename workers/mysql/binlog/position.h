@@ -1,4 +1,5 @@
-/* File and offset in a server's binlog. Comparable within one server only (docs/design.md, "Position"). */
+/* File and offset in a server's binlog. Comparable within one server only (docs/design.md,
+ * "Position"). */
 #ifndef WORKERS_MYSQL_BINLOG_POSITION_H
 #define WORKERS_MYSQL_BINLOG_POSITION_H
 

@@ -94,13 +94,17 @@ static bool version_comment(struct lexer *l)
     return true;
 }
 
+/* Two hyphens begin a comment only in front of a blank, a control character or the end. */
+static bool at_line_comment(const struct lexer *l)
+{
+    return at(l, 0, '#') || (at(l, 0, '-') && at(l, 1, '-') &&
+                             (l->end - l->p == 2 || (unsigned char)l->p[2] <= ' '));
+}
+
 /* True when a comment, or one end of a version comment, was skipped; *ret_bad: it had no end. */
 static bool skip_comment(struct lexer *l, bool *ret_bad)
 {
-    if (*l->p == '#') {
-        skip_line(l);
-    } else if (at(l, 0, '-') && at(l, 1, '-') &&
-               (l->end - l->p == 2 || (unsigned char)l->p[2] <= ' ')) {
+    if (at_line_comment(l)) {
         skip_line(l);
     } else if (at(l, 0, '/') && at(l, 1, '*') &&
                (at(l, 2, '!') || (at(l, 2, 'M') && at(l, 3, '!')))) {
@@ -142,16 +146,14 @@ static bool quoted(struct lexer *l, bool backslash)
     char quote = *l->p++;
 
     while (l->p < l->end) {
-        if (*l->p == '\\' && backslash && l->p + 1 < l->end) {
-            l->p += 2;
-        } else if (*l->p != quote) {
-            l->p++;
-        } else if (at(l, 1, quote)) {
-            l->p += 2;
-        } else {
+        bool pair = (*l->p == '\\' && backslash && l->p + 1 < l->end) ||
+                    (*l->p == quote && at(l, 1, quote)); /* escaped, or doubled */
+
+        if (*l->p == quote && !pair) {
             l->p++;
             return true;
         }
+        l->p += pair ? 2 : 1;
     }
     return false;
 }
