@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "base/num.h"
 
 #include "base/banned.h"
 
@@ -196,11 +197,23 @@ static int source_time(struct conn *c, int64_t *ret, struct err *err)
     return 0;
 }
 
+/* startTimestamp comes as a number or, as the OMS API's samples have it, as a string. 0: none. */
+static int64_t start_timestamp(const struct task *t)
+{
+    struct json_object *config = task_incr_config(t);
+    const char *text = json_get_str(config, "startTimestamp", NULL);
+    int64_t v = 0;
+
+    if (text != NULL)
+        return num_parse_i64(text, 0, INT64_MAX, &v) ? v : 0;
+    return json_get_i64(config, "startTimestamp", 0);
+}
+
 int start_find(struct worker *w, struct conn *c, const struct dialect *d, struct checkpoint *ret,
                struct err *err)
 {
     struct checkpoint cp = { 0 };
-    int64_t since = json_get_i64(task_incr_config(w->task), "startTimestamp", 0);
+    int64_t since = start_timestamp(w->task);
     int r;
 
     if (dump_source_uuid(c, d, cp.source_uuid, err) < 0 || source_time(c, &cp.source_ts, err) < 0)

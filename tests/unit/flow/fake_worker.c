@@ -178,7 +178,7 @@ static void do_flood(struct fake *f)
 {
     for (int i = 0; i < 20000; i++) {
         say(f, "{\"t\":\"progress\",\"progress\":1,\"stepInfo\":{}}");
-        say(f, "{\"t\":\"event\",\"level\":\"info\",\"event\":\"noise\",\"message\":\"noise\"}");
+        say(f, "{\"t\":\"event\",\"level\":\"INFO\",\"event\":\"noise\",\"message\":\"noise\"}");
     }
     finish(f);
 }
