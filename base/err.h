@@ -57,6 +57,7 @@
     X(ERR_RELAY_IO,            "CAUSEWAY-RELAYF000001",  "ERROR", false, "Check the data directory's disk, then resume.") \
     X(ERR_RELAY_FULL,          "CAUSEWAY-RELAYF000002",  "ERROR", true,  "Free disk space, or raise relayMaxBytes; it goes on by itself.") \
     X(ERR_RELAY_CORRUPT,       "CAUSEWAY-RELAYF000003",  "FATAL", false, "Resume: the damaged segment is pulled again from the source.") \
+    X(ERR_RELAY_BUSY,          "CAUSEWAY-RELAYF000004",  "ERROR", true,  "End the process that holds the folder (its id is in the folder's lock file).") \
     X(ERR_BINLOG_OFF,          "GHANA-PCHKNP000020",     "ERROR", false, "Set log_bin and binlog_format=ROW at the source.") \
     X(ERR_BINLOG_PURGED,       "CM-RESOIE000201",        "FATAL", false, "The source no longer has the binlog needed: start the project anew.") \
     X(ERR_BINLOG_CHECKSUM,     "CONNECTOR-BLOG00000001", "FATAL", false, "Check the source's binlog files and the network.") \

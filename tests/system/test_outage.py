@@ -1,9 +1,10 @@
 """Servers that go away and connections that break: the project goes on by itself."""
 
 import os
+import shutil
 import signal
 
-from common import INCR, drain_and_compare, prepare, start_forward, tree, wait_monitoring
+from common import INCR, drain, drain_and_compare, prepare, start_forward, tree, wait_for, wait_monitoring
 from harness.runner import needs, tags, timeout
 from proxy import Proxy
 
@@ -79,6 +80,27 @@ def test_connections_cut_in_the_middle(env):
     assert near.cuts + far.cuts >= 8, (near.cuts, far.cuts)
 
 
+def freeze(daemon):
+    """Stops the daemon and all its workers, channels open, as a paused virtual machine would be."""
+    daemon.process.send_signal(signal.SIGSTOP)
+    return daemon.kill_workers(sig=signal.SIGSTOP)
+
+
+def take_over(env, frozen):
+    """Another daemon goes on from a copy of the frozen one's data directory."""
+    successor = env.daemon(start=False)
+    shutil.copytree(frozen.data_dir, successor.data_dir)
+    return successor.start()
+
+
+def awake(frozen, pids):
+    """The stale workers go on, their daemon does not: each has to find out at the target, and to end."""
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
+    wait_for(lambda: not set(frozen.worker_pids()) & set(pids), 60, "the stale workers have ended")
+    assert any("CONNECTOR-EPOC00000001" in line for line in frozen.log_lines()), frozen.log_tail()
+
+
 @tags("quick")
 @needs("mariadb")
 @timeout(200)
@@ -89,18 +111,39 @@ def test_a_stale_worker_cannot_write(env):
     load = env.load(source, "app", rate=200)
     daemon, project = start_forward(env, source, target, tree(["app"]))
     wait_monitoring(daemon, project)
-    for _ in range(3):
-        stopped = daemon.kill_workers(project, INCR, signal.SIGSTOP)
-        assert stopped
-        daemon.kill9()                       # the new daemon knows nothing of the stopped worker and starts another
-        daemon.start()
-        daemon.wait_for(lambda old=stopped: set(daemon.worker_pids(project, INCR)) - set(old), 30,
-                        "a new incremental worker runs beside the stopped one")
-        load.wait_committed(200)
-        for pid in stopped:
-            os.kill(pid, signal.SIGCONT)
-        load.wait_committed(200)
-        daemon.wait_for(lambda old=stopped: not set(daemon.worker_pids(project, INCR)) & set(old), 30,
-                        "the stale worker has gone")
+    appliers = daemon.worker_pids(project, INCR)
+    freeze(daemon)
+    successor = take_over(env, daemon)
+    load.wait_committed(300)
+    successor.wait_for(lambda: successor.worker_pids(project, INCR), 30, "the successor applies")
+    drain(successor, source, target)
+    awake(daemon, appliers)
+    load.wait_committed(200)
     load.stop()
-    drain_and_compare(daemon, source, target, timeout=60)
+    drain_and_compare(successor, source, target, timeout=60)
+    daemon.kill9()
+
+
+@needs("mariadb")
+@timeout(200)
+def test_a_stale_copy_cannot_write(env):
+    """The same in the middle of the copy, chunks open."""
+    source, target = env.source("mariadb"), env.target("mariadb")
+    prepare(source, target, rows=15000)
+    load = env.load(source, "app", rate=100)
+    daemon, project = start_forward(env, source, target, tree(["app"]), full_config={"throttleRps": 2000})
+    daemon.wait_for(lambda: daemon.worker_pids(project, "FULL_TRANSFER") and "app" in target.databases() and
+                    "cw_chunk" in target.tables("oms") and target.value("SELECT SUM(rows_done) FROM oms.cw_chunk"),
+                    60, "the copy is under way", interval=0.02)
+    copiers = daemon.worker_pids(project, "FULL_TRANSFER")
+    assert copiers
+    freeze(daemon)
+    successor = take_over(env, daemon)
+    successor.wait_for(lambda: successor.worker_pids(project, "FULL_TRANSFER"), 30, "the successor copies")
+    load.wait_committed(200)
+    awake(daemon, copiers)
+    successor.call("UpdateProjectConfig", {"id": project, "fullTransferConfig": {"throttleRps": None}})
+    wait_monitoring(successor, project)
+    load.stop()
+    drain_and_compare(successor, source, target, timeout=60)
+    daemon.kill9()

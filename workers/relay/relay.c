@@ -178,6 +178,23 @@ static int open_writer(struct relay *r, struct err *err)
     return 0;
 }
 
+/*
+ * A predecessor that was stopped (SIGSTOP) still holds the folder; it ends by itself as soon as it
+ * goes on, for its channel is closed. Until then: wait, and say so.
+ */
+static int wait_for_writer(struct relay *r, struct err *err)
+{
+    for (;;) {
+        if (open_writer(r, err) == 0)
+            return 0;
+        if (err->code != ERR_RELAY_BUSY)
+            return -1;
+        report_error(r->w->report, err, true);
+        if (report_sleep(r->w->report, RETRY_LONGEST_MS))
+            return STAGE_STOPPED;
+    }
+}
+
 /* Removes what is applied and older than it has to be kept; in need, whatever is applied. */
 static int purge(struct relay *r, bool in_need, struct err *err)
 {
@@ -434,7 +451,7 @@ int relay_run(struct worker *w, struct err *err)
     if (got == 0)
         got = parse_have(&r, err);
     if (got == 0)
-        got = open_writer(&r, err);
+        got = wait_for_writer(&r, err);
     if (got == 0)
         got = keeper_new(w, &r.start.pos, &r.keeper, err);
     if (got == 0)

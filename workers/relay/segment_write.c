@@ -20,7 +20,7 @@
 
 enum {
     BUFFER_BYTES = 64 * 1024,
-    LOCK_WAIT_MS = 30 * 1000,
+    LOCK_WAIT_MS = 5 * 1000,
     LOCK_STEP_MS = 50,
     FREE_CHECK_BYTES = 16 * 1024 * 1024, /* the disk's free space is asked for once in so many */
     FORMAT_MAX = 64 * 1024,
@@ -357,9 +357,13 @@ static int lock_dir(struct relay_writer *w, struct err *err)
         if (errno != EWOULDBLOCK && errno != EINTR)
             return err_set_sys(err, ERR_RELAY_IO, "lock %s", path);
         if (clock_mono_ms() >= until)
-            return err_set(err, ERR_RELAY_IO, "another relay worker still writes to %s", w->dir);
+            return err_set(err, ERR_RELAY_BUSY, "another relay worker still writes to %s", w->dir);
         (void)usleep(LOCK_STEP_MS * 1000); /* a predecessor that is just being ended */
     }
+    /* for the person who finds a stopped predecessor in the way: who it is */
+    (void)snprintf(path, sizeof(path), "%d\n", (int)getpid());
+    if (ftruncate(w->lock_fd, 0) < 0 || pwrite(w->lock_fd, path, strlen(path), 0) < 0)
+        return err_set_sys(err, ERR_RELAY_IO, "write the lock of %s", w->dir);
     return 0;
 }
 
