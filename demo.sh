@@ -103,6 +103,9 @@ api StartProject "{\"id\":\"$PROJECT\"}" >/dev/null
 say "The migration, while the shop goes on selling"
 "$BUILD_DIR/causeway" --data-dir "$WORK/data" watch "$PROJECT" --until-monitoring
 
+say "In step; the shop goes on selling for a few seconds"
+timeout 6 "$BUILD_DIR/causeway" --data-dir "$WORK/data" watch "$PROJECT" || true
+
 if ! $ONCE; then
     say "Both ends are in step. Look at $URL/, or at the target: mariadb -h 127.0.0.1 -P $TARGET_PORT -u root shop"
     echo "Ctrl-C ends the demo. It goes on showing the lag:"

@@ -187,6 +187,28 @@ def test_what_the_precheck_advises_mends_it(env):
     assert target.value("SELECT v FROM app.t WHERE id = 1") == "x"
 
 
+@needs("mariadb")
+def test_precheck_of_a_body_oceanbase(env):
+    """SubmitPreCheck without a project; the account form user@tenant#cluster and the version string are OceanBase's."""
+    source = env.private_server("mariadb", ["--version=5.7.25-OceanBase-v4.3.5.1"])
+    target = env.target("mariadb")
+    table(source)
+    source.sql(["CREATE USER 'mover@shop#c1'@'%%' IDENTIFIED BY 'p'".replace("%%", "%"), "GRANT ALL ON *.* TO 'mover@shop#c1'@'%'"])
+    daemon = env.daemon()
+    end = daemon.call("CreateOceanBaseDataSource", {
+        "name": "ob", "type": "OB_MYSQL", "tenant": "shop", "cluster": "c1", "ip": source.host, "port": source.port,
+        "userName": "mover", "password": base64.b64encode(b"p").decode()})
+    check = daemon.call("SubmitPreCheck", {
+        "name": "only-a-check", "type": "MIGRATION", "sourceEndpointId": end, "sinkEndpointId": daemon.create_source(target),
+        "enableStructTransfer": True, "enableFullTransfer": True, "transferMapping": tree(["app"])})
+    result = daemon.wait_for(lambda: (lambda now: now if now["preCheckStatus"] in ("FAILED", "FINISHED") else None)(
+        daemon.call("GetPreCheckResult", {"id": check})), 60, "the precheck has ended")
+    items = {f"{item['checkType']}/{item['endpointType']}": item for item in result["preCheckResults"]}
+    assert items["RDB_CONNECT/SOURCE"]["status"] == "PASSED" and "mover@shop#c1" in items["RDB_CONNECT/SOURCE"]["message"], items
+    assert "OceanBase" in items["DB_VERSION/SOURCE"]["message"], items["DB_VERSION/SOURCE"]
+    assert daemon.call("ListProjects", {}) == []
+
+
 @tags("quick")
 @needs("mariadb")
 def test_target_table_not_empty(env):

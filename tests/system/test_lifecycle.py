@@ -108,6 +108,25 @@ def test_throttle_changes_while_running(env):
 
 
 @needs("mariadb")
+def test_a_full_relay_waits_and_goes_on(env):
+    """Applying is throttled to a crawl and the relay may hold 1 MiB: it says so, and goes on once there is room."""
+    source, target = env.source("mariadb"), env.target("mariadb")
+    prepare(source, target, rows=200)
+    daemon, project = start_forward(env, source, target, tree(["app"]), incr_config={
+        "relayMaxBytes": 2 ** 20, "throttleRps": 20})
+    wait_monitoring(daemon, project)
+    for _ in range(60):
+        source.sql("INSERT INTO app.t_auto (val, note) SELECT 1, REPEAT('z', 90) FROM seq_1_to_800", db="app")
+    daemon.wait_for(lambda: daemon.steps(project)["TRANSFER_INCR_LOG_PULL"]["extraInfo"]["errorCode"] == "CAUSEWAY-RELAYF000002",
+                    60, "the full relay is told")
+    assert daemon.project(project)["status"] == "RUNNING"
+    daemon.call("UpdateProjectConfig", {"id": project, "incrTransferConfig": {"throttleRps": None}})
+    drain_and_compare(daemon, source, target, timeout=90)
+    daemon.wait_for(lambda: daemon.steps(project)["TRANSFER_INCR_LOG_PULL"]["extraInfo"]["errorCode"] is None, 30,
+                    "the trouble is over")
+
+
+@needs("mariadb")
 @timeout(240)
 def test_two_hundred_projects_in_64_mib(env):
     source, target = env.source("mariadb"), env.target("mariadb")
