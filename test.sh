@@ -60,7 +60,7 @@ part() {
 counted() {
     local log=$1 line
     shift
-    "$@" 2>&1 | tee "$log" | grep -v -E '^[0-9]+ passed, '
+    "$@" 2>&1 | tee "$log" | grep --line-buffered -v -E '^[0-9]+ passed, '
     line=$(grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$log" | tail -n 1)
     if [ -z "$line" ]; then
         FAILED=$((FAILED + 1))

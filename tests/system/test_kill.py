@@ -22,7 +22,7 @@ EITHER = [{"full.finish.before", "full.finish.after", "control.copy_end.before_c
 
 
 class Killer:
-    """Kills a random worker of the project or, one time in five, the daemon, and starts the daemon again."""
+    """Kills workers of the project and the daemon, which it starts again, while a chosen step is being worked on."""
 
     def __init__(self, daemon, project, seed):
         self.daemon = daemon
@@ -31,62 +31,79 @@ class Killer:
         self.kills = 0
         self.victims = {}
 
-    def strike(self):
-        workers = self.daemon.workers(self.project)
-        if self.random.random() < 0.2:
+    def strike(self, step):
+        """The step's worker mostly; now and then the daemon, or whatever else works for the project."""
+        chance = self.random.random()
+        if chance < 0.2:
             victim = "daemon"
             self.daemon.kill9()
             self.daemon.start()
-        elif workers:
-            worker = self.random.choice(workers)
-            victim = worker.step
-            self.daemon.kill_workers(self.project, worker.step)
         else:
-            return
+            workers = self.daemon.workers(self.project, step if chance < 0.8 else None)
+            if not workers:
+                return
+            victim = self.random.choice(workers).step
+            self.daemon.kill_workers(self.project, victim)
         self.kills += 1
         self.victims[victim] = self.victims.get(victim, 0) + 1
 
-    def strike_until(self, done, most, pause=(0.05, 1.0)):
-        """Until done() or `most` kills, with random pauses: the moment is what is random, not a condition."""
-        while not done() and self.kills < most:
-            time.sleep(self.random.uniform(*pause))
-            self.strike()
+    def strike_during(self, step, most, longest_pause):
+        """Up to `most` kills while the step is worked on; the moment of each is random, no condition."""
+        goal = self.kills + most
+        while self.kills < goal:
+            ended = self.daemon.wait_for(lambda: self._state(step), 120, f"{step} is worked on", interval=0.01)
+            if ended == "ended":
+                return
+            time.sleep(self.random.uniform(0, longest_pause))
+            self.strike(step)
+
+    def _state(self, step):
+        """Asks for the worker first: a step that ends in between is then seen as ended."""
+        working = bool(self.daemon.workers(self.project, step))
+        if step_status(self.daemon, self.project, step) in ("FINISHED", "FAILED"):
+            return "ended"
+        return "working" if working else None
 
 
 def step_status(daemon, project, name):
     return daemon.steps(project)[name]["status"]
 
 
-def kill_all_the_way(env, source, target, seed, kills):
-    """Half of the kills until incremental is reached, the other half while it runs."""
+# step, how many kills at most, longest pause before each (seconds); short steps may end before they got all of theirs
+STAGES = [("TRANSFER_PRECHECK", 3, 0.2), ("STRUCT_TRANSFER", 5, 0.3), ("TRANSFER_INCR_LOG_PULL", 5, 0.3),
+          ("FULL_TRANSFER", 15, 0.8), ("INCR_TRANSFER", 17, 1.0)]
+
+
+def kill_all_the_way(env, source, target, seed):
+    """Every step is worked on under fire, under load."""
     prepare(source, target, rows=20000)
     load = env.load(source, "app", rate=200)
     load.wait_committed(50)
     # slowed down, so that kills meet a copy under way
     daemon, project = start_forward(env, source, target, tree(["app"]), full_config={
-        "throttleRps": 6000, "readWorkerNum": 3, "writeWorkerNum": 3})
+        "throttleRps": 4000, "readWorkerNum": 3, "writeWorkerNum": 3})
     killer = Killer(daemon, project, seed)
-    killer.strike_until(lambda: step_status(daemon, project, INCR) == "MONITORING", kills // 2)
+    for step, most, longest_pause in STAGES:
+        killer.strike_during(step, most, longest_pause)
     wait_monitoring(daemon, project, 180)
-    killer.strike_until(lambda: False, kills)
     load.stop()
     result = drain_and_compare(daemon, source, target, timeout=120)
     print(f"    {killer.kills} kills: {killer.victims}; {result.rows} rows equal", flush=True)
-    assert killer.kills >= kills
+    assert killer.kills >= 30 and killer.victims["FULL_TRANSFER"] >= 3 and killer.victims[INCR] >= 5, killer.victims
 
 
 @tags("kill")
 @needs("mariadb")
 @timeout(400)
 def test_random_kills_mariadb(env):
-    kill_all_the_way(env, env.source("mariadb"), env.target("mariadb"), seed=1, kills=40)
+    kill_all_the_way(env, env.source("mariadb"), env.target("mariadb"), seed=1)
 
 
 @tags("kill")
 @needs("mysql56", "mysql97")
 @timeout(400)
 def test_random_kills_mysql(env):
-    kill_all_the_way(env, env.source("mysql56"), env.target("mysql97"), seed=2, kills=30)
+    kill_all_the_way(env, env.source("mysql56"), env.target("mysql97"), seed=2)
 
 
 def missed(faults):
