@@ -124,7 +124,8 @@ class Faults:
         os.rename(os.path.join(self.dir, name + ".new"), os.path.join(self.dir, name))
 
     def armed(self):
-        return sorted(os.listdir(self.dir))
+        """Without what a process killed at one point left of counting down another."""
+        return sorted(name for name in os.listdir(self.dir) if ".tmp" not in name)
 
 
 __all__ = [name for name in dir() if not name.startswith("_")]
