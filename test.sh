@@ -74,7 +74,7 @@ counted() {
 configure_and_build() {   # DIR CMAKE-OPTIONS…
     local dir=$1
     shift
-    cmake -S "$ROOT" -B "$dir" -G Ninja "$@" && ninja -C "$dir" -j "$JOBS"
+    cmake -S "$ROOT" -B "$dir" -G Ninja -DCAUSEWAY_REQUIRE_TESTS=ON "$@" && ninja -C "$dir" -j "$JOBS"
 }
 
 # ctest as a runner with our closing line; names are printed as "<label>.<test>".
