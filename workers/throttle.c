@@ -25,6 +25,7 @@ struct throttle {
     pthread_mutex_t lock; /* guards everything below */
     struct bucket rows, bytes;
     int64_t filled_us;
+    _Atomic bool cancelled;
     _Atomic int64_t waited_ms; /* when somebody waited last; 0: never; read without the lock */
 };
 
@@ -90,15 +91,21 @@ static int64_t take(struct throttle *t, uint64_t rows, uint64_t bytes)
     return wait;
 }
 
-void throttle_take(struct throttle *t, uint64_t rows, uint64_t bytes)
+bool throttle_take(struct throttle *t, uint64_t rows, uint64_t bytes)
 {
     int64_t wait = take(t, rows, bytes);
 
     while (wait > 0) {
-        if (report_sleep(t->report, (int)MIN(wait, (int64_t)SLICE_MS)))
-            return;
+        if (report_sleep(t->report, (int)MIN(wait, (int64_t)SLICE_MS)) || t->cancelled)
+            return false;
         wait = take(t, 0, 0);
     }
+    return true;
+}
+
+void throttle_cancel(struct throttle *t)
+{
+    t->cancelled = true;
 }
 
 bool throttle_active(const struct throttle *t)

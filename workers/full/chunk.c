@@ -73,9 +73,11 @@ static int flush(void *ctx, struct err *err)
 static int commit(struct chunk_run *run, struct err *err)
 {
     struct mover *m = run->m;
+    int rc = flush(run, err);
 
-    if (flush(run, err) < 0 ||
-        ledger_chunk_done(m->copy, m->dst, run->chunk, run->sums.rows, run->sums.skipped, err) < 0)
+    if (rc != 0)
+        return rc;
+    if (ledger_chunk_done(m->copy, m->dst, run->chunk, run->sums.rows, run->sums.skipped, err) < 0)
         return -1;
     FAULT("full.chunk.before_commit");
     if (control_commit(m->dst, err) < 0)

@@ -155,7 +155,8 @@ void scout_drop(struct mover *m); /* gives up what scout_run() still holds */
 typedef int flush_fn(void *ctx, struct err *err);
 int stream_rows(struct mover *m, struct copy_table *t, const struct strbuf *sql, flush_fn *flush,
                 void *ctx, struct err *err);
-/* stream_send(): the batch to the target, throttled; adds to *io. Errors: batch_send()'s. */
+/* stream_send(): the batch to the target, throttled; adds to *io. 0, STAGE_STOPPED,
+ * or -1 with batch_send()'s errors. */
 int stream_send(struct mover *m, const struct copy_table *t, struct batch_result *io,
                 struct err *err);
 /* "SELECT … FROM t [FORCE INDEX …]"; for the WHERE: stream_filter(), which adds the row filter. */

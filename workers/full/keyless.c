@@ -201,9 +201,12 @@ static int begin(struct keyless_run *run, struct err *err)
 static int send_rows(struct keyless_run *run, struct err *err)
 {
     struct copy_table *t = run->t;
+    int rc = begin(run, err);
 
-    if (begin(run, err) < 0 || stream_send(run->m, t, &run->sums, err) < 0)
-        return -1;
+    if (rc == 0)
+        rc = stream_send(run->m, t, &run->sums, err);
+    if (rc != 0)
+        return rc;
     /* One snapshot of a table and an empty target: only a key of the target's own can collide. */
     if (t->was_empty && run->sums.skipped > 0)
         return err_set(err, ERR_VALUE,
@@ -216,9 +219,10 @@ static int send_rows(struct keyless_run *run, struct err *err)
 static int flush(void *ctx, struct err *err)
 {
     struct keyless_run *run = ctx;
+    int rc = send_rows(run, err);
 
-    if (send_rows(run, err) < 0)
-        return -1;
+    if (rc != 0)
+        return rc;
     queue_keyless_rows(run->m->copy->queue, run->t, run->sums.rows);
     if (!run->t->was_empty)
         return 0;
@@ -233,9 +237,11 @@ static int flush(void *ctx, struct err *err)
 static int finish(struct keyless_run *run, struct err *err)
 {
     struct mover *m = run->m;
+    int rc = send_rows(run, err);
 
-    if (send_rows(run, err) < 0 ||
-        ledger_keyless_done(m->copy, m->dst, run->t, run->sums.rows, &run->snapshot, err) < 0)
+    if (rc != 0)
+        return rc;
+    if (ledger_keyless_done(m->copy, m->dst, run->t, run->sums.rows, &run->snapshot, err) < 0)
         return -1;
     FAULT("full.keyless.before_commit");
     if (control_commit(m->dst, err) < 0)

@@ -20,6 +20,13 @@ bool copy_leaving(const struct copy *c)
     return report_stopping(c->w->report) || queue_failed(c->queue, NULL);
 }
 
+/* The first error ends all threads, those too that a limit holds back. */
+static void copy_fail(struct copy *c, const struct err *err)
+{
+    queue_fail(c->queue, err);
+    throttle_cancel(c->throttle);
+}
+
 int copy_open(struct copy *c, enum end end, struct conn **ret, struct err *err)
 {
     const struct conn_options o = { .local_infile = end == END_SINK };
@@ -112,7 +119,7 @@ static bool try_again(struct mover *m, unsigned tries, int64_t until, struct err
     struct copy *c = m->copy;
 
     if (!err_retryable(err) || clock_mono_ms() >= until) {
-        queue_fail(c->queue, err);
+        copy_fail(c, err);
         return false;
     }
     if (err->code == ERR_DB_RETRY && m->src != NULL)
@@ -200,7 +207,7 @@ int movers_run(struct copy *c, struct err *err)
         return err_set(err, ERR_NOMEM, "no memory for the copying threads");
     c->rates.at_ms = clock_mono_ms();
     if (start_threads(c, movers, &started, err) < 0)
-        queue_fail(c->queue, err);
+        copy_fail(c, err);
     while (!queue_wait_threads(c->queue, PROGRESS_MS))
         progress_report(c, false);
     for (unsigned i = 0; i < started; i++)

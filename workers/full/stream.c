@@ -108,7 +108,8 @@ int stream_send(struct mover *m, const struct copy_table *t, struct batch_result
 
     if (b->rows == 0)
         return 0;
-    throttle_take(m->copy->throttle, b->rows, b->bytes);
+    if (!throttle_take(m->copy->throttle, b->rows, b->bytes))
+        return STAGE_STOPPED;
     permits_take(&m->copy->writing);
     start = clock_mono_us();
     rc = batch_send(b, m->dst, &r, err);
@@ -169,8 +170,9 @@ static int read_rows(struct mover *m, struct copy_table *t, struct result *r, fl
         rows = bytes = 0;
         if (copy_leaving(m->copy))
             return STAGE_STOPPED;
-        if (flush(ctx, err) < 0)
-            return -1;
+        got = flush(ctx, err);
+        if (got != 0)
+            return got;
         start = clock_mono_us();
     }
     meter_add(&m->copy->source, rows, bytes, clock_mono_us() - start);

@@ -289,7 +289,7 @@ static void *lane_main(void *arg)
         }
         first = take_batch(l, &count, &rows, &bytes);
         (void)pthread_mutex_unlock(&p->lock);
-        throttle_take(p->o.throttle, rows, bytes);
+        (void)throttle_take(p->o.throttle, rows, bytes); /* taken: the last one before a stop */
         if (apply(l, first, count, &err) < 0) {
             (void)pthread_mutex_lock(&p->lock);
             if (!(p->stopping && conn_lost(&err)))
