@@ -13,7 +13,7 @@
 #include "workers/mysql/ddl/tokens.h"
 #include "workers/mysql/sqltext.h"
 #include "workers/precheck/grants.h"
-#include "workers/schema/rewrite.h"
+#include "workers/convert/rewrite.h"
 
 #include "base/banned.h"
 

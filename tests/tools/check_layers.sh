@@ -26,7 +26,12 @@ for folder in base store flow api server cli workers; do
     done < <(grep -rnoP --include='*.[ch]' '^#include "\K[^"]+' $folder)
 done
 
-# A stage knows mysql/ and the frame, not another stage; incremental reads what the relay wrote.
+# convert/ stands on mysql/ alone.
+while IFS=: read -r file line include; do
+    [[ $include =~ ^workers/(precheck|schema|relay|full|incr|release)/ ]] && report "$file:$line: convert must not include $include"
+done < <(grep -rnoP --include='*.[ch]' '^#include "\K[^"]+' workers/convert)
+
+# A stage knows mysql/, convert/ and the frame, not another stage; incremental reads what the relay wrote.
 for stage in precheck schema relay full incr release; do
     while IFS=: read -r file line include; do
         [[ $include =~ ^workers/(precheck|schema|relay|full|incr|release)/ ]] || continue

@@ -35,7 +35,9 @@ struct group_statement {
     const struct statement *parsed;
     const char *sql;
     size_t sql_len;
-    struct binlog_pos pos;   /* of the event */
+    const struct event_query *query; /* the session it ran in */
+    int64_t ts;                      /* Unix seconds */
+    struct binlog_pos pos;           /* of the event */
     struct binlog_pos start; /* of the group: where reading goes on after a person has acted */
 };
 

@@ -95,6 +95,7 @@ struct table {
     int key; /* index that identifies a row (PRIMARY, else a usable_key), -1: none */
     uint64_t rows_estimate, data_bytes, avg_row_bytes;
     bool partitioned;
+    unsigned number; /* of its row in cw_schema, when it came from there */
 };
 
 void table_free(struct table *t);

@@ -7,9 +7,9 @@
 #include "workers/mysql/conn.h"
 #include "workers/mysql/control.h"
 #include "workers/mysql/dialect.h"
-#include "workers/schema/create.h"
-#include "workers/schema/notes.h"
-#include "workers/schema/rewrite.h"
+#include "workers/convert/create.h"
+#include "workers/convert/notes.h"
+#include "workers/convert/rewrite.h"
 #include "workers/scope.h"
 #include "workers/worker.h"
 

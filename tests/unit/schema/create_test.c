@@ -9,7 +9,7 @@
 
 #include "base/json.h"
 #include "workers/mysql/mapping.h"
-#include "workers/schema/create.h"
+#include "workers/convert/create.h"
 
 #include "base/banned.h"
 

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/map.h"
-#include "workers/schema/rewrite.h"
+#include "workers/convert/rewrite.h"
 
 #include "base/banned.h"
 

@@ -105,6 +105,11 @@ struct event_rotate {
 int event_rotate(const struct binlog_format *f, const struct event *e, struct event_rotate *ret,
                  struct err *err);
 
+enum { /* bits of flags2 (MySQL source, sql/query_options.h) */
+       QUERY_NO_FOREIGN_KEY_CHECKS = 1 << 26,
+       QUERY_RELAXED_UNIQUE_CHECKS = 1 << 27,
+};
+
 struct event_query {
     uint32_t thread_id;
     uint16_t error_code;
@@ -114,7 +119,13 @@ struct event_query {
     size_t sql_len; /* in charset_client */
     uint64_t sql_mode;
     bool has_sql_mode;
-    uint16_t charset_client; /* collation id; 0: unknown */
+    uint32_t flags2; /* OPTION_… bits of the session, see below; valid with has_flags2 */
+    bool has_flags2;
+    /* Numbers of collations; 0: unknown. charset_client's set is what the text is written in. */
+    uint16_t charset_client, collation_connection, collation_server;
+    uint16_t utf8mb4_collation; /* default_collation_for_utf8mb4 (MySQL 8); 0: unknown */
+    char time_zone[64];      /* of the session, "SYSTEM", "+02:00"; "": the event does not tell */
+    int explicit_timestamps; /* explicit_defaults_for_timestamp: 0, 1; -1: not told */
     char *owned; /* decompressed text of MariaDB's compressed form, or NULL: event_query_done */
 };
 int event_query(const struct binlog_format *f, const struct event *e, struct event_query *ret,

@@ -89,7 +89,7 @@ int event_query(const struct binlog_format *f, const struct event *e, struct eve
                 struct err *err)
 {
     struct cursor c = cursor_of(e->body, e->body_len), vars = { 0 };
-    struct event_query q = { 0 };
+    struct event_query q = { .explicit_timestamps = -1 };
     size_t db_len, vars_len;
     const uint8_t *at;
 

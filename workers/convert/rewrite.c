@@ -1,4 +1,4 @@
-#include "workers/schema/rewrite.h"
+#include "workers/convert/rewrite.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -10,7 +10,7 @@
 #include "base/map.h"
 #include "workers/mysql/catalog.h"
 #include "workers/mysql/dialect.h"
-#include "workers/schema/notes.h"
+#include "workers/convert/notes.h"
 
 struct create_job {
     const char *text; /* SHOW CREATE TABLE */

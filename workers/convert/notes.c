@@ -1,4 +1,4 @@
-#include "workers/schema/notes.h"
+#include "workers/convert/notes.h"
 
 #include <stdarg.h>
 #include <stdio.h>

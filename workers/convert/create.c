@@ -1,4 +1,4 @@
-#include "workers/schema/create.h"
+#include "workers/convert/create.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 #include <strings.h>
 
 #include "workers/mysql/sqltext.h"
-#include "workers/schema/create_priv.h"
+#include "workers/convert/create_priv.h"
 
 #include "base/banned.h"
 

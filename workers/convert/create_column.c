@@ -4,7 +4,7 @@
 #include <strings.h>
 
 #include "workers/mysql/sqltext.h"
-#include "workers/schema/create_priv.h"
+#include "workers/convert/create_priv.h"
 
 #include "base/banned.h"
 

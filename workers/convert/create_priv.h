@@ -6,7 +6,7 @@
 #include "base/strbuf.h"
 #include "workers/mysql/ddl/tokens.h"
 #include "workers/mysql/mapping.h"
-#include "workers/schema/create.h"
+#include "workers/convert/create.h"
 
 enum {
     OBJECT_MAX = 700

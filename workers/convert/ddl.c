@@ -1,0 +1,3 @@
+#include "workers/convert/ddl.h"
+
+#include "base/banned.h"

@@ -1,0 +1,48 @@
+/* A DDL statement of the source made into statements for the target. Pure. */
+#ifndef WORKERS_CONVERT_DDL_H
+#define WORKERS_CONVERT_DDL_H
+
+#include "base/err.h"
+#include "base/map.h"
+#include "workers/convert/notes.h"
+#include "workers/mysql/catalog.h"
+#include "workers/mysql/ddl/parse.h"
+#include "workers/mysql/dialect.h"
+
+/* One for each of ddl_statement.names: what becomes of it at the target. */
+struct ddl_target {
+    bool carried; /* false: left out of the statement */
+    const char *db, *name;
+};
+
+struct ddl_job {
+    const struct ddl_statement *statement;
+    const struct ddl_target *targets;
+    const struct dialect *from, *to;
+    const struct map *collations; /* names the target has (lower case), or NULL: not known */
+    const struct map *collation_overrides; /* source's name → the user's choice, or NULL */
+    const struct map *names; /* struct renamed (rewrite.h): references in views, foreign keys */
+    const struct table *before,
+        *after;                  /* ALTER, CREATE TABLE, indexes: the source's; may be NULL */
+    const char *default_db;      /* of the statement at the source */
+    const char *sql_mode;        /* of the statement, the list ("ANSI_QUOTES,…") */
+    const char *table_collation; /* CREATE TABLE: its collation at the source, to be written out */
+};
+
+struct ddl_result {
+    char **sql; /* to be run one after the other; none: nothing is left of it for the target */
+    size_t count;
+};
+
+/*
+ * ddl_convert() - names and references as the target has them, DEFINER dropped, columns and keys as
+ * the schema step would make them (create.h), items on columns that are not carried left out
+ *
+ * What can't be carried goes to `notes` as refused; what is mapped or left out as such.
+ * Errors: ERR_SCHEMA_CONVERT, ERR_NOMEM.
+ */
+int ddl_convert(const struct ddl_job *job, struct ddl_result *ret, struct notes *notes,
+                struct err *err);
+void ddl_result_done(struct ddl_result *r);
+
+#endif

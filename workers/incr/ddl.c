@@ -1,0 +1,4 @@
+/* DDL in the stream. */
+#include "workers/incr/session.h"
+
+#include "base/banned.h"

@@ -1,0 +1,3 @@
+#include "workers/mysql/ddl/charset.h"
+
+#include "base/banned.h"

@@ -1,0 +1,3 @@
+#include "workers/mysql/ddl/evolve.h"
+
+#include "base/banned.h"

@@ -1,0 +1,3 @@
+#include "workers/mysql/ddl/parse.h"
+
+#include "base/banned.h"

@@ -1,0 +1,3 @@
+#include "workers/mysql/facts.h"
+
+#include "base/banned.h"
