@@ -5,12 +5,10 @@
 #include <string.h>
 #include <strings.h>
 
-#include "workers/mysql/sqltext.h"
 #include "workers/convert/create_priv.h"
+#include "workers/mysql/sqltext.h"
 
 #include "base/banned.h"
-
-enum { STATEMENT_MAX = 16 * 1024 * 1024 };
 
 void create_result_done(struct create_result *r)
 {
@@ -34,10 +32,25 @@ void builder_object(struct builder *b, const char *what, const char *name)
                        name);
 }
 
+/* Generated columns are never selected: they are made unless columns are left out on purpose. */
+static bool selected(const struct table *t, const char *column)
+{
+    int at = table_column(t, column);
+    bool filtered = false;
+
+    if (at < 0 || t->selected == NULL || t->selected[at])
+        return true;
+    for (size_t i = 0; i < t->column_count; i++)
+        filtered = filtered || (!t->selected[i] && !t->columns[i].generated);
+    return t->columns[at].generated && !filtered;
+}
+
 bool builder_carried(const struct builder *b, const char *column)
 {
     size_t n = json_len(b->job->columns);
 
+    if (b->by_selected)
+        return selected(b->job->table, column);
     for (size_t i = 0; i < n; i++) {
         const char *name = json_at_str(b->job->columns, i);
 
@@ -63,24 +76,189 @@ bool builder_feature(struct builder *b, enum map_feature f)
     return false;
 }
 
+static void lower_case(char *s)
+{
+    for (; *s != '\0'; s++)
+        if (*s >= 'A' && *s <= 'Z')
+            *s = (char)(*s + 'a' - 'A');
+}
+
 bool create_collation(const struct create_job *job, const char *object, const char *name,
                       char ret[static MAP_NAME_MAX], struct notes *notes)
 {
-    enum map_result r = map_collation(job->to, name, ret);
+    const char *chosen = map_override(job->overrides, name);
+    enum map_result r = map_collation(job->to, chosen != NULL ? chosen : name, ret);
     char lower[MAP_NAME_MAX];
 
+    if (chosen != NULL && r == MAP_CHANGED) /* a person's word: taken as it stands, or refused */
+        (void)snprintf(ret, MAP_NAME_MAX, "%s", chosen);
     (void)snprintf(lower, sizeof(lower), "%s", ret);
-    for (char *p = lower; *p != '\0'; p++)
-        if (*p >= 'A' && *p <= 'Z')
-            *p = (char)(*p + 'a' - 'A');
+    lower_case(lower);
     if (r == MAP_NONE || (job->collations != NULL && map_get(job->collations, lower) == NULL)) {
-        notes_add(notes, NOTE_REFUSED, object,
-                  "the target has no collation %s and nothing near it; change it at the source",
-                  name);
+        if (chosen != NULL)
+            notes_add(
+                notes, NOTE_REFUSED, object,
+                "the target has no collation %s, which collationMapping gives for %s; correct "
+                "the option",
+                chosen, name);
+        else
+            notes_add(
+                notes, NOTE_REFUSED, object,
+                "the target has no collation %s and nothing near it; change it at the source, "
+                "or name one in collationMapping",
+                name);
         return false;
     }
-    if (r == MAP_CHANGED)
-        notes_add(notes, NOTE_MAPPED, object, "collation %s becomes %s", name, ret);
+    if (chosen != NULL ? strcasecmp(name, ret) != 0 : r == MAP_CHANGED)
+        notes_add(notes, NOTE_MAPPED, object, "collation %s becomes %s%s", name, ret,
+                  chosen != NULL ? ", as collationMapping says" : "");
+    return true;
+}
+
+/* Words that may stand in an expression without being the column of that name. */
+static bool is_expression_word(const struct token *t)
+{
+    static const char *const words[] = {
+        /* names all the same, where they stand alone */
+        "DAY",
+        "HOUR",
+        "MINUTE",
+        "MONTH",
+        "QUARTER",
+        "SECOND",
+        "WEEK",
+        "YEAR",
+        "DATE",
+        "DATETIME",
+        "TIME",
+        "JSON",
+        "POINT",
+        "ESCAPE",
+        "UNKNOWN",
+        "MICROSECOND",
+        "END",
+        "AT",
+        "ZONE",
+        "SIGNED",
+        "LOCAL",
+        "VALUE",
+        "BOOLEAN",
+        "TIMESTAMP",
+        "LANGUAGE",
+        "MODE",
+        "ARRAY",
+        "MEMBER",
+        "LIST",
+        "HASH",
+        "COLUMNS",
+        "LESS",
+        "THAN",
+        "PARTITION",
+        "ENGINE",
+        "ALGORITHM",
+        /* reserved everywhere: without quotes they are no column */
+        "ASC",
+        "DESC",
+        "INTERVAL",
+        "CASE",
+        "WHEN",
+        "THEN",
+        "ELSE",
+        "AND",
+        "OR",
+        "NOT",
+        "IN",
+        "IS",
+        "LIKE",
+        "BETWEEN",
+        "NULL",
+        "TRUE",
+        "FALSE",
+        "DIV",
+        "MOD",
+        "XOR",
+        "REGEXP",
+        "RLIKE",
+        "COLLATE",
+        "BINARY",
+        "CHAR",
+        "CHARACTER",
+        "SET",
+        "DISTINCT",
+        "EXISTS",
+        "USING",
+        "AS",
+        "CURRENT_DATE",
+        "CURRENT_TIME",
+        "CURRENT_TIMESTAMP",
+        "LOCALTIME",
+        "LOCALTIMESTAMP",
+        "UNSIGNED",
+        "DECIMAL",
+        "DEFAULT",
+        "ORDER",
+        "BY",
+        "RANGE",
+        "KEY",
+        "LINEAR",
+        "VALUES",
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+        if (token_is(t, words[i]))
+            return true;
+    return false;
+}
+
+int builder_column_word(const struct builder *b, size_t i)
+{
+    const struct tokens *t = b->t;
+    _cleanup_(freep)
+    char *name = NULL;
+
+    if (i >= t->count || (t->list[i].kind != TOK_NAME && !b->user_text) || !tokens_is_name(t, i))
+        return -1;
+    if (t->list[i].kind == TOK_WORD &&
+        (tokens_punct(t, i + 1, '(') || is_expression_word(&t->list[i])))
+        return -1;
+    if (i + 1 < t->count && t->list[i].kind == TOK_WORD && t->list[i + 1].kind == TOK_STRING)
+        return -1; /* an introducer */
+    name = tokens_name(t, i);
+    return name == NULL ? -1 : table_column(b->job->table, name);
+}
+
+void builder_token(struct builder *b, size_t i, struct strbuf *out)
+{
+    _cleanup_(freep)
+    char *name = NULL;
+
+    if (!b->user_text || !tokens_is(b->t, i, TOK_WORD) || builder_column_word(b, i) < 0) {
+        tokens_emit(b->t, i, i + 1, out);
+        return;
+    }
+    name = tokens_name(b->t, i);
+    if (name == NULL)
+        b->failed = true;
+    else
+        sql_name(out, name);
+}
+
+/* MySQL's column->'$.a' and column->>'$.a', which MariaDB does not know, by their functions. */
+static bool json_arrow(struct builder *b, size_t i, struct strbuf *out)
+{
+    const struct tokens *t = b->t;
+    bool unquoted = tokens_punct(t, i + 3, '>');
+    size_t path = i + (unquoted ? 4 : 3);
+
+    if (!b->user_text || !map_is_mariadb(b->job->to) || !tokens_is_name(t, i) ||
+        !tokens_punct(t, i + 1, '-') || !tokens_punct(t, i + 2, '>') ||
+        !tokens_is(t, path, TOK_STRING))
+        return false;
+    strbuf_adds(out, unquoted ? "json_unquote(json_extract(" : "json_extract(");
+    builder_token(b, i, out);
+    strbuf_adds(out, ", ");
+    tokens_emit(t, path, path + 1, out);
+    strbuf_adds(out, unquoted ? "))" : ")");
     return true;
 }
 
@@ -99,6 +277,10 @@ void builder_expression(struct builder *b, size_t from, size_t to, struct strbuf
             b->failed = true;
             return;
         }
+        if (json_arrow(b, i, out)) {
+            i += tokens_punct(t, i + 3, '>') ? 4 : 3;
+            continue;
+        }
         if (i > from && tokens_word(t, i - 1, "COLLATE")) {
             if (create_collation(b->job, b->object, text, mapped, b->notes))
                 strbuf_adds(out, mapped);
@@ -108,191 +290,19 @@ void builder_expression(struct builder *b, size_t from, size_t to, struct strbuf
             !map_function(b->job->to, text))
             notes_add(b->notes, NOTE_REFUSED, b->object,
                       "the target has no function %s(); change the expression at the source", text);
-        strbuf_adds(out, text);
+        builder_token(b, i, out);
     }
-}
-
-/* ---- indexes --------------------------------------------------------------------------------- */
-
-/* Are all columns of the parts (…) carried, and is none an expression the target can't index? */
-static bool index_parts(struct builder *b, size_t open, size_t close, struct strbuf *out)
-{
-    const struct tokens *t = b->t;
-
-    strbuf_addc(out, '(');
-    for (size_t i = open + 1; i < close; i++) {
-        _cleanup_(freep)
-        char *name = NULL;
-
-        if (tokens_punct(t, i, '(') && (i == open + 1 || tokens_punct(t, i - 1, ','))) {
-            size_t end = tokens_close(t, i);
-
-            if (!builder_feature(b, F_FUNCTIONAL_INDEX))
-                return false;
-            builder_expression(b, i, end + 1, out);
-            i = end;
-            continue;
-        }
-        if (tokens_word(t, i, "DESC") && !map_has(b->job->to, F_DESC_INDEX))
-            continue;
-        if (tokens_word(t, i, "WITHOUT")) /* MariaDB: WITHOUT OVERLAPS */
-            (void)builder_feature(b, F_PERIOD);
-        if (t->list[i].kind == TOK_NAME) {
-            name = tokens_name(t, i);
-            if (name != NULL && table_column(b->job->table, name) >= 0 &&
-                !builder_carried(b, name)) {
-                notes_add(b->notes, NOTE_DROPPED, b->object, "left out with its column %s", name);
-                return false;
-            }
-        }
-        if (t->list[i].space_before)
-            strbuf_addc(out, ' ');
-        tokens_emit(t, i, i + 1, out);
-    }
-    strbuf_addc(out, ')');
-    return true;
-}
-
-/* What stands behind the parts: USING, KEY_BLOCK_SIZE, COMMENT, parser, visibility. */
-static void index_options(struct builder *b, size_t i, size_t to, struct strbuf *out)
-{
-    const struct tokens *t = b->t;
-
-    while (i < to) {
-        if (tokens_word(t, i, "USING") || tokens_word(t, i, "COMMENT")) {
-            strbuf_addc(out, ' ');
-            tokens_emit(t, i, i + 2, out);
-            i += 2;
-        } else if (tokens_word(t, i, "KEY_BLOCK_SIZE")) {
-            strbuf_addc(out, ' ');
-            tokens_emit(t, i, i + 3, out);
-            i += 3;
-        } else if (tokens_word(t, i, "INVISIBLE") || tokens_word(t, i, "IGNORED")) {
-            if (builder_feature(b, F_INVISIBLE_INDEX))
-                strbuf_adds(out, map_is_mariadb(b->job->to) ? " IGNORED" : " INVISIBLE");
-            i++;
-        } else if (tokens_word(t, i, "WITH") && tokens_word(t, i + 1, "PARSER")) {
-            if (builder_feature(b, F_PARSER_PLUGIN)) {
-                strbuf_addc(out, ' ');
-                tokens_emit(t, i, i + 3, out);
-            }
-            i += 3;
-        } else {
-            i++; /* CLUSTERING, ENGINE_ATTRIBUTE, VISIBLE …: means nothing at another server */
-        }
-    }
-}
-
-/* MariaDB alone can make a unique index over whole TEXT columns (a hidden hash column). */
-static void check_long_unique(struct builder *b, size_t open, size_t close)
-{
-    const struct tokens *t = b->t;
-
-    if (map_is_mariadb(b->job->to))
-        return;
-    for (size_t i = open + 1; i < close; i++) {
-        _cleanup_(freep)
-        char *name = t->list[i].kind == TOK_NAME ? tokens_name(t, i) : NULL;
-        int at = name == NULL ? -1 : table_column(b->job->table, name);
-
-        if (at < 0 || tokens_punct(t, i + 1, '('))
-            continue;
-        if (b->job->table->columns[at].kind == CK_TEXT ||
-            b->job->table->columns[at].kind == CK_BLOB)
-            notes_add(
-                b->notes, NOTE_REFUSED, b->object,
-                "MySQL has no unique index over the whole of a TEXT or BLOB column (%s); give the "
-                "index a prefix length at the source, or leave the table out",
-                name);
-    }
-}
-
-static int defer_index(struct builder *b, const char *name, struct strbuf *definition)
-{
-    struct create_result *r = b->out;
-    struct index_text *grown = realloc(r->indexes, (r->index_count + 1) * sizeof(*grown));
-
-    if (grown == NULL)
-        return -1;
-    r->indexes = grown;
-    grown[r->index_count] =
-        (struct index_text){ .name = strdup(name), .definition = strdup(strbuf_str(definition)) };
-    r->index_count++;
-    return grown[r->index_count - 1].name == NULL || grown[r->index_count - 1].definition == NULL
-               ? -1
-               : 0;
-}
-
-/* An AUTO_INCREMENT column must be first in some index from the beginning. */
-static bool serves_auto_increment(const struct builder *b, size_t open)
-{
-    _cleanup_(freep)
-    char *name = tokens_name(b->t, open + 1);
-    int at = name == NULL ? -1 : table_column(b->job->table, name);
-
-    return at >= 0 && b->job->table->columns[at].auto_increment;
-}
-
-static void add_item(struct builder *b, const struct strbuf *text)
-{
-    strbuf_adds(&b->items, b->items.len > 0 ? ",\n  " : "\n  ");
-    strbuf_add(&b->items, strbuf_str(text), text->len);
-}
-
-/* PRIMARY KEY (…), [UNIQUE|FULLTEXT|SPATIAL] KEY `name` (…) … */
-static void build_index(struct builder *b, size_t from, size_t to)
-{
-    _cleanup_(strbuf_done)
-    struct strbuf out = STRBUF(1024 * 1024);
-    _cleanup_(freep)
-    char *name = NULL;
-    const struct tokens *t = b->t;
-    bool primary = tokens_word(t, from, "PRIMARY"), unique = tokens_word(t, from, "UNIQUE");
-    size_t open = from, close;
-
-    while (open < to && !tokens_punct(t, open, '('))
-        open++;
-    close = tokens_close(t, open);
-    if (close >= to) {
-        b->failed = true;
-        return;
-    }
-    name =
-        primary ? strdup("PRIMARY") : tokens_name(t, open - (tokens_is_name(t, open - 1) ? 1 : 3));
-    if (name == NULL) {
-        b->failed = true;
-        return;
-    }
-    builder_object(b, "index", name);
-    if (tokens_word(t, from, "VECTOR"))
-        notes_add(b->notes, NOTE_REFUSED, b->object,
-                  "vector indexes are not carried; drop it at the source");
-    tokens_emit(t, from, open, &out);
-    strbuf_addc(&out, ' ');
-    if (index_parts(b, open, close, &out)) {
-        if (unique)
-            check_long_unique(b, open, close);
-        index_options(b, close + 1, to, &out);
-        if (primary || unique || b->job->with_indexes || serves_auto_increment(b, open))
-            add_item(b, &out);
-        else if (defer_index(b, name, &out) < 0)
-            b->failed = true;
-    }
-    if (!strbuf_ok(&out))
-        b->failed = true;
-    builder_object(b, NULL, NULL);
 }
 
 /* ---- CHECK constraints of the table ------------------------------------------------------------
  */
 
-static bool names_carried(struct builder *b, size_t from, size_t to)
+bool builder_names_carried(const struct builder *b, size_t from, size_t to)
 {
-    for (size_t i = from; i < to; i++) {
-        _cleanup_(freep)
-        char *name = b->t->list[i].kind == TOK_NAME ? tokens_name(b->t, i) : NULL;
+    for (size_t i = from; i < to && i < b->t->count; i++) {
+        int at = builder_column_word(b, i);
 
-        if (name != NULL && table_column(b->job->table, name) >= 0 && !builder_carried(b, name))
+        if (at >= 0 && !builder_carried(b, b->job->table->columns[at].name))
             return false;
     }
     return true;
@@ -318,41 +328,64 @@ static bool check_name_free(struct builder *b, const char *name)
     return true;
 }
 
-/* [CONSTRAINT name] CHECK (…) [NOT ENFORCED] */
-static void build_check(struct builder *b, size_t from, size_t to)
+static bool check_text(struct builder *b, const char *name, size_t open, size_t close,
+                       bool not_enforced, struct strbuf *out)
+{
+    if (b->user_text && !map_has(b->job->from, F_CHECK))
+        return false; /* older MySQL reads a CHECK and forgets it */
+    if (!builder_feature(b, F_CHECK) || (not_enforced && !builder_feature(b, F_NOT_ENFORCED)))
+        return false;
+    if (!builder_names_carried(b, open, close)) {
+        notes_add(b->notes, NOTE_DROPPED, b->object, "left out with a column that is not selected");
+        return false;
+    }
+    if (name != NULL && check_name_free(b, name)) {
+        strbuf_adds(out, "CONSTRAINT ");
+        sql_name(out, name);
+        strbuf_addc(out, ' ');
+    }
+    strbuf_adds(out, "CHECK ");
+    builder_expression(b, open, close + 1, out);
+    if (not_enforced)
+        strbuf_adds(out, " NOT ENFORCED");
+    return true;
+}
+
+bool build_check(struct builder *b, const char *name, size_t from, size_t to, struct strbuf *out)
+{
+    size_t close;
+    bool kept;
+
+    while (from < to && !(tokens_word(b->t, from, "CHECK") && tokens_punct(b->t, from + 1, '(')))
+        from++;
+    close = from < to ? tokens_close(b->t, from + 1) : to;
+    if (close >= to) {
+        b->failed = true;
+        return false;
+    }
+    builder_object(b, "check", name == NULL ? "" : name);
+    kept = check_text(b, name, from + 1, close, tokens_word(b->t, close + 1, "NOT"), out);
+    builder_object(b, NULL, NULL);
+    return kept;
+}
+
+void builder_add_item(struct builder *b, const struct strbuf *text)
+{
+    strbuf_adds(&b->items, b->items.len > 0 ? ",\n  " : "\n  ");
+    strbuf_add(&b->items, strbuf_str(text), text->len);
+    if (!strbuf_ok(text))
+        b->failed = true;
+}
+
+static void check_item(struct builder *b, size_t from, size_t to)
 {
     _cleanup_(strbuf_done)
     struct strbuf out = STRBUF(1024 * 1024);
     _cleanup_(freep)
     char *name = tokens_word(b->t, from, "CONSTRAINT") ? tokens_name(b->t, from + 1) : NULL;
-    size_t check = from + (name != NULL ? 2 : 0), close = tokens_close(b->t, check + 1);
-    bool not_enforced = tokens_word(b->t, close + 1, "NOT");
 
-    if (close >= to) {
-        b->failed = true;
-        return;
-    }
-    builder_object(b, "check", name == NULL ? "" : name);
-    if (!builder_feature(b, F_CHECK) || (not_enforced && !builder_feature(b, F_NOT_ENFORCED))) {
-        builder_object(b, NULL, NULL);
-        return;
-    }
-    if (!names_carried(b, check, close)) {
-        notes_add(b->notes, NOTE_DROPPED, b->object, "left out with a column that is not selected");
-        builder_object(b, NULL, NULL);
-        return;
-    }
-    if (name != NULL && check_name_free(b, name)) {
-        strbuf_adds(&out, "CONSTRAINT ");
-        sql_name(&out, name);
-        strbuf_addc(&out, ' ');
-    }
-    strbuf_adds(&out, "CHECK ");
-    builder_expression(b, check + 1, close + 1, &out);
-    if (not_enforced)
-        strbuf_adds(&out, " NOT ENFORCED");
-    add_item(b, &out);
-    builder_object(b, NULL, NULL);
+    if (build_check(b, name, from, to, &out))
+        builder_add_item(b, &out);
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */
@@ -367,7 +400,7 @@ static void build_item(struct builder *b, size_t from, size_t to)
     } else if (tokens_word(t, k, "FOREIGN")) {
         return; /* after the copy: finish.c */
     } else if (tokens_word(t, k, "CHECK")) {
-        build_check(b, from, to);
+        check_item(b, from, to);
     } else if (tokens_word(t, from, "PERIOD")) {
         builder_object(b, "period", "");
         if (builder_feature(b, F_PERIOD)) {
@@ -398,10 +431,24 @@ static size_t build_items(struct builder *b, size_t open)
     return close;
 }
 
+/* A value with or without quotes: ENGINE=InnoDB, ENGINE='InnoDB'. */
+static char *plain_value(const struct tokens *t, size_t i)
+{
+    struct strbuf b = STRBUF(1024);
+    char *text = NULL;
+
+    if (i < t->count)
+        token_unquote(&t->list[i], &b);
+    if (strbuf_ok(&b))
+        text = strdup(strbuf_str(&b));
+    strbuf_done(&b);
+    return text;
+}
+
 static void engine_option(struct builder *b, size_t value, struct strbuf *out)
 {
     _cleanup_(freep)
-    char *engine = tokens_text(b->t, value);
+    char *engine = plain_value(b->t, value);
 
     b->engine = engine == NULL ? NULL : map_engine(b->job->to, engine, b->partitioned);
     if (engine == NULL)
@@ -440,8 +487,7 @@ static void plain_option(struct builder *b, const char *name, size_t value, size
     }
 }
 
-/* One option at i; returns the index behind it. */
-static size_t build_option(struct builder *b, size_t i, size_t to, struct strbuf *out)
+size_t build_option(struct builder *b, size_t i, size_t to, struct strbuf *out)
 {
     const struct tokens *t = b->t;
     _cleanup_(freep)
@@ -473,31 +519,33 @@ static size_t build_option(struct builder *b, size_t i, size_t to, struct strbuf
     return end;
 }
 
-static void build_options(struct builder *b, size_t from, size_t to, struct strbuf *out)
+void build_default_collation(struct builder *b, const char *collation, struct strbuf *out)
 {
-    const struct table *t = b->job->table;
     char name[MAP_NAME_MAX], set[MAP_NAME_MAX];
 
-    while (from < to)
-        from = build_option(b, from, to, out);
-    if (t->collation == NULL || !create_collation(b->job, b->object, t->collation, name, b->notes))
+    if (collation == NULL || !create_collation(b->job, b->object, collation, name, b->notes))
         return;
     map_charset_of(name, set);
     strbuf_addf(out, " DEFAULT CHARSET=%s COLLATE=%s", set, name);
 }
 
-/* PARTITION BY … to the end: engines mapped, directories and tablespaces left out. */
-static void build_partitions(struct builder *b, size_t from, struct strbuf *out)
+static void build_options(struct builder *b, size_t from, size_t to, struct strbuf *out)
+{
+    while (from < to)
+        from = build_option(b, from, to, out);
+    build_default_collation(b, b->job->table->collation, out);
+}
+
+void build_partitions(struct builder *b, size_t from, size_t to, struct strbuf *out)
 {
     const struct tokens *t = b->t;
 
-    if (from >= t->count)
+    if (from >= to || from >= t->count)
         return;
-    if (!names_carried(b, from, t->count))
+    if (!builder_names_carried(b, from, to))
         notes_add(b->notes, NOTE_REFUSED, b->object,
                   "it is partitioned by a column that filterColumns leaves out; add the column");
-    strbuf_addc(out, '\n');
-    for (size_t i = from; i < t->count; i++) {
+    for (size_t i = from; i < to && i < t->count; i++) {
         if ((tokens_word(t, i, "DATA") || tokens_word(t, i, "INDEX")) &&
             tokens_word(t, i + 1, "DIRECTORY")) {
             i += tokens_punct(t, i + 2, '=') ? 3 : 2;
@@ -514,7 +562,7 @@ static void build_partitions(struct builder *b, size_t from, struct strbuf *out)
             i += tokens_punct(t, i + 1, '=') ? 2 : 1;
             continue;
         }
-        tokens_emit(t, i, i + 1, out);
+        builder_token(b, i, out);
     }
 }
 
@@ -559,7 +607,9 @@ static int build(struct builder *b, struct create_result *ret, struct err *err)
     parts = find_partitions(b->t, close);
     b->partitioned = parts < b->t->count;
     build_options(b, close + 1, parts, &tail);
-    build_partitions(b, parts, &tail);
+    if (b->partitioned)
+        strbuf_addc(&tail, '\n');
+    build_partitions(b, parts, b->t->count, &tail);
     if (b->failed)
         return err_set(err, ERR_SCHEMA_CONVERT,
                        "%s: SHOW CREATE TABLE does not fit information_schema", b->object);
@@ -575,6 +625,7 @@ int create_table_text(const struct create_job *job, struct create_result *ret, s
                          .t = &t,
                          .notes = notes,
                          .out = &made,
+                         .between = ",\n  ",
                          .items = STRBUF(STATEMENT_MAX),
                          .checks = STRBUF(STATEMENT_MAX) };
     int rc;

@@ -3,14 +3,14 @@
  * text and notes out. The server's own text is the source of truth, because it alone has all
  * attributes; it is cut into items by tokens and each is rewritten by the rules of mapping.h.
  */
-#ifndef WORKERS_SCHEMA_CREATE_H
-#define WORKERS_SCHEMA_CREATE_H
+#ifndef WORKERS_CONVERT_CREATE_H
+#define WORKERS_CONVERT_CREATE_H
 
 #include "base/err.h"
 #include "base/map.h"
+#include "workers/convert/notes.h"
 #include "workers/mysql/catalog.h"
 #include "workers/mysql/dialect.h"
-#include "workers/convert/notes.h"
 
 struct create_job {
     const char *text; /* SHOW CREATE TABLE */
@@ -19,6 +19,7 @@ struct create_job {
     struct json_object *columns; /* filterColumns or NULL */
     const struct dialect *from, *to;
     const struct map *collations; /* names the target has (lower case), or NULL: not known */
+    const struct map *overrides;  /* the user's collations (map_override()), or NULL */
     struct map *check_names; /* "db\1name" used so far; MySQL wants them unique in a database */
     bool with_indexes;       /* normal indexes with the table */
 };
@@ -43,8 +44,8 @@ int create_table_text(const struct create_job *job, struct create_result *ret, s
                       struct err *err);
 void create_result_done(struct create_result *r);
 
-/* create_collation(): map_collation and a look whether the target has it; notes what changed.
- * false: refused. */
+/* create_collation(): the user's choice, else map_collation, and a look whether the target has it;
+ * notes what changed. false: refused. */
 bool create_collation(const struct create_job *job, const char *object, const char *name,
                       char ret[static 128], struct notes *notes);
 

@@ -112,7 +112,8 @@ static void tell(const struct note *note, struct said *s, struct report *r)
 {
     static const char *const names[] = { [NOTE_REFUSED] = "schema_refused",
                                          [NOTE_MAPPED] = "schema_mapped",
-                                         [NOTE_DROPPED] = "schema_left_out" };
+                                         [NOTE_DROPPED] = "schema_left_out",
+                                         [NOTE_NARROWER] = "schema_narrower" };
     const char *level = note->kind == NOTE_REFUSED ? "ERROR" : "WARN";
 
     if (s == NULL || s->times < 2)

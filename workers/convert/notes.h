@@ -1,13 +1,18 @@
 /* What a schema run collects before it creates anything: refusals by name, and what was mapped. */
-#ifndef WORKERS_SCHEMA_NOTES_H
-#define WORKERS_SCHEMA_NOTES_H
+#ifndef WORKERS_CONVERT_NOTES_H
+#define WORKERS_CONVERT_NOTES_H
 
 #include <stddef.h>
 
 #include "base/err.h"
 #include "workers/report.h"
 
-enum note_kind { NOTE_REFUSED, NOTE_MAPPED, NOTE_DROPPED };
+enum note_kind {
+    NOTE_REFUSED,
+    NOTE_MAPPED,
+    NOTE_DROPPED,
+    NOTE_NARROWER /* carried as long as its values fit: a person should know */
+};
 
 struct note {
     enum note_kind kind;

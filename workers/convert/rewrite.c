@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "workers/mysql/ddl/tokens.h"
+#include "workers/convert/rewrite_priv.h"
 #include "workers/mysql/mapping.h"
 #include "workers/mysql/sqltext.h"
 
@@ -13,16 +13,13 @@
 
 enum { STATEMENT_MAX = 16 * 1024 * 1024, KEY_MAX = 600 };
 
-struct rewriter {
-    const struct rewrite_job *job;
-    struct tokens t;
-    struct strbuf out;
-    size_t copied; /* bytes of the text already in `out` */
-};
-
 static int rewriter_init(struct rewriter *r, const struct rewrite_job *job, struct err *err)
 {
     *r = (struct rewriter){ .job = job, .out = STRBUF(STATEMENT_MAX) };
+    if (job->tokens != NULL) {
+        r->t = *job->tokens;
+        return 0;
+    }
     if (tokens_read(job->text, strlen(job->text), job->sql_mode, &r->t, err) < 0)
         return err_wrap(err, "%s.%s", job->mapped_db, job->mapped_name);
     return 0;
@@ -30,12 +27,12 @@ static int rewriter_init(struct rewriter *r, const struct rewrite_job *job, stru
 
 static void rewriter_done(struct rewriter *r)
 {
-    tokens_done(&r->t);
+    if (r->job->tokens == NULL)
+        tokens_done(&r->t);
     strbuf_done(&r->out);
 }
 
-/* Everything up to token i as it stands, comments included. */
-static void copy_to(struct rewriter *r, size_t i)
+void rewriter_copy_to(struct rewriter *r, size_t i)
 {
     size_t end = tokens_at(&r->t, i);
 
@@ -44,15 +41,14 @@ static void copy_to(struct rewriter *r, size_t i)
     r->copied = MAX(end, r->copied);
 }
 
-/* Token i is not copied. */
-static void skip(struct rewriter *r, size_t i)
+void rewriter_skip(struct rewriter *r, size_t i)
 {
     size_t end = tokens_at(&r->t, i) + (i < r->t.count ? r->t.list[i].len : 0);
 
     r->copied = MAX(end, r->copied);
 }
 
-static const struct renamed *lookup(const struct rewriter *r, const char *db, const char *name)
+const struct renamed *rewriter_lookup(const struct rewriter *r, const char *db, const char *name)
 {
     char key[KEY_MAX];
 
@@ -77,20 +73,20 @@ static bool qualified(struct rewriter *r, size_t i)
     name = tokens_name(&r->t, i + 2);
     if (db == NULL || name == NULL)
         return false;
-    object = lookup(r, db, name);
-    database = lookup(r, db, NULL);
+    object = rewriter_lookup(r, db, name);
+    database = rewriter_lookup(r, db, NULL);
     /* Not in the selection: a function or a table left out lives in the mapped database, if
      * anywhere. In that case the name could also be an alias's column, so it is changed before ( or
      * . only. */
     if (object == NULL &&
         (database == NULL || !(tokens_punct(&r->t, i + 3, '(') || tokens_punct(&r->t, i + 3, '.'))))
         return false;
-    copy_to(r, i);
+    rewriter_copy_to(r, i);
     if (object != NULL)
         sql_table(&r->out, object->db, object->name);
     else
         sql_table(&r->out, database->db, name);
-    skip(r, i + 2);
+    rewriter_skip(r, i + 2);
     return true;
 }
 
@@ -100,45 +96,85 @@ static void collation_word(struct rewriter *r, size_t i)
     char *name = tokens_name(&r->t, i);
     char mapped[MAP_NAME_MAX];
 
-    if (name == NULL || map_collation(r->job->to, name, mapped) == MAP_NONE ||
+    const char *chosen = name == NULL ? NULL : map_override(r->job->overrides, name);
+
+    if (chosen != NULL)
+        (void)snprintf(mapped, sizeof(mapped), "%s", chosen);
+    if (name == NULL || (chosen == NULL && map_collation(r->job->to, name, mapped) == MAP_NONE) ||
         strcmp(name, mapped) == 0)
         return;
-    copy_to(r, i);
+    rewriter_copy_to(r, i);
     strbuf_adds(&r->out, mapped);
-    skip(r, i);
+    rewriter_skip(r, i);
 }
 
 /* Tokens [from, to): references followed, collations mapped. */
 static void body(struct rewriter *r, size_t from, size_t to)
 {
+    struct from_list f;
+
+    from_list_init(&f, r, from);
     for (size_t i = from; i < to; i++) {
+        bool table = from_list_at_table(&f, i);
+
         if (qualified(r, i))
             i += 2;
+        else if (table && from_list_name(&f, i))
+            continue;
         else if (tokens_word(&r->t, i, "COLLATE") && tokens_is_name(&r->t, i + 1))
             collation_word(r, ++i);
     }
-    copy_to(r, to);
+    from_list_done(&f);
+    rewriter_copy_to(r, to);
 }
 
-/* Behind DEFINER = `u`@`h` or = CURRENT_USER[()], which starts at i. */
+/* Behind DEFINER = user[@host], CURRENT_USER[()] or a role, which starts at i. */
 static size_t definer_end(const struct tokens *t, size_t i)
 {
+    i += 3;
+    if (tokens_punct(t, i, '('))
+        return i + 2;
+    if (!tokens_punct(t, i, '@'))
+        return i;
     i += 2;
-    if (tokens_word(t, i, "CURRENT_USER"))
-        return tokens_punct(t, i + 1, '(') ? i + 3 : i + 1;
-    return tokens_punct(t, i + 1, '@') ? i + 3 : i + 1;
+    while (i < t->count && !t->list[i].space_before && !tokens_is_name(t, i))
+        i += tokens_punct(t, i, '.') || tokens_punct(t, i, '-') ? 2 : 1; /* a host without quotes */
+    return i;
+}
+
+/* A user may write IF NOT EXISTS; not every server knows it there. */
+static size_t behind_if_not_exists(const struct tokens *t, size_t i)
+{
+    return tokens_word(t, i, "IF") && tokens_word(t, i + 1, "NOT") &&
+                   tokens_word(t, i + 2, "EXISTS")
+               ? i + 3
+               : i;
+}
+
+/* OR REPLACE of a routine is MariaDB's: the caller drops the old one. */
+static bool skip_or_replace(struct rewriter *r, size_t *i, bool routine)
+{
+    if (!routine || !tokens_word(&r->t, *i, "OR") || !tokens_word(&r->t, *i + 1, "REPLACE"))
+        return false;
+    rewriter_copy_to(r, *i);
+    *i += 2;
+    r->copied = tokens_at(&r->t, *i);
+    return true;
 }
 
 /* CREATE … up to and with the object's name: "… KEYWORD [`db`.]`name`" without the definer. */
 static size_t head(struct rewriter *r, const char *const *keywords)
 {
+    bool routine = strcmp(keywords[0], "VIEW") != 0;
     size_t i = 0;
 
     while (i < r->t.count) {
+        if (skip_or_replace(r, &i, routine))
+            continue;
         if (tokens_word(&r->t, i, "DEFINER") && tokens_punct(&r->t, i + 1, '=')) {
             size_t end = definer_end(&r->t, i);
 
-            copy_to(r, i);
+            rewriter_copy_to(r, i);
             r->copied = tokens_at(&r->t, end);
             i = end;
             continue;
@@ -146,10 +182,11 @@ static size_t head(struct rewriter *r, const char *const *keywords)
         for (size_t k = 0; keywords[k] != NULL; k++) {
             if (!tokens_word(&r->t, i, keywords[k]) || !tokens_is_name(&r->t, i + 1))
                 continue;
-            copy_to(r, i + 1);
+            rewriter_copy_to(r, i + 1);
+            i = behind_if_not_exists(&r->t, i + 1) - 1;
             i += tokens_punct(&r->t, i + 2, '.') ? 3 : 1;
             sql_table(&r->out, r->job->mapped_db, r->job->mapped_name);
-            skip(r, i);
+            rewriter_skip(r, i);
             return i + 1;
         }
         i++;
@@ -206,11 +243,11 @@ static bool event_status(struct rewriter *r, size_t *i)
 {
     if (!tokens_word(&r->t, *i, "ENABLE") && !tokens_word(&r->t, *i, "DISABLE"))
         return false;
-    copy_to(r, *i);
+    rewriter_copy_to(r, *i);
     strbuf_adds(&r->out, "DISABLE");
     if (tokens_word(&r->t, *i + 1, "ON"))
         *i += 2;
-    skip(r, *i);
+    rewriter_skip(r, *i);
     (*i)++;
     return true;
 }
@@ -234,7 +271,7 @@ int rewrite_event(const struct rewrite_job *job, char **ret, struct err *err)
     if (i >= r.t.count)
         return unreadable(&r, "event", err);
     if (!disabled) {
-        copy_to(&r, i);
+        rewriter_copy_to(&r, i);
         strbuf_adds(&r.out, "DISABLE ");
     }
     body(&r, i, r.t.count);

@@ -3,12 +3,13 @@
  * the target. DEFINER is dropped (the migrating account becomes it), names are qualified with the
  * target's database, references to renamed databases and tables are followed. Pure.
  */
-#ifndef WORKERS_SCHEMA_REWRITE_H
-#define WORKERS_SCHEMA_REWRITE_H
+#ifndef WORKERS_CONVERT_REWRITE_H
+#define WORKERS_CONVERT_REWRITE_H
 
 #include "base/err.h"
 #include "base/map.h"
 #include "base/strbuf.h"
+#include "workers/mysql/ddl/tokens.h"
 #include "workers/mysql/dialect.h"
 
 /* A table or view in scope under "db\1name", a database under "db": what it is called at the
@@ -18,15 +19,21 @@ struct renamed {
 };
 
 struct rewrite_job {
-    const char *text; /* SHOW CREATE … */
+    const char *text;            /* SHOW CREATE …, or a user's statement */
+    const struct tokens *tokens; /* of `text`, where they are known already; else NULL */
     const char *sql_mode;
     const char *db;                      /* of the object, at the source */
     const char *mapped_db, *mapped_name; /* at the target */
     const struct map *names;             /* struct renamed */
+    const struct map *overrides;         /* map_override(); NULL: none */
+    /* A user's view: the tables it names without a database are of this one; NULL: SHOW CREATE has
+     * qualified all of them */
+    const char *default_db;
     const struct dialect *to;
 };
 
-/* rewrite_view(): CREATE … VIEW `db`.`name` … AS …. Errors of all: ERR_SCHEMA_CONVERT. */
+/* rewrite_view(): CREATE … VIEW `db`.`name` … AS …; ALTER … VIEW likewise. Errors of all:
+ * ERR_SCHEMA_CONVERT. */
 int rewrite_view(const struct rewrite_job *job, char **ret, struct err *err);
 /* rewrite_routine(): CREATE FUNCTION or PROCEDURE `db`.`name` …. */
 int rewrite_routine(const struct rewrite_job *job, char **ret, struct err *err);

@@ -52,7 +52,6 @@ int item_format(struct precheck *p, enum end end, struct verdict *v, struct err 
 int item_row_image(struct precheck *p, enum end end, struct verdict *v, struct err *err)
 {
     const char *image = precheck_var(p, end, "binlog_row_image");
-    const char *options = precheck_var(p, end, "binlog_row_value_options");
 
     (void)err;
     verdict_say(v, V_PASSED, "binlog_row_image is %s",
@@ -61,12 +60,6 @@ int item_row_image(struct precheck *p, enum end end, struct verdict *v, struct e
         verdict_say(v, V_FAILED, "rows in the binlog lack columns");
         verdict_advise(
             v, "SET GLOBAL binlog_row_image = 'FULL'; at the source, in its configuration too.");
-    }
-    if (options != NULL && strstr(options, "PARTIAL_JSON") != NULL) {
-        verdict_say(v, V_FAILED,
-                    "binlog_row_value_options is %s: JSON changes are logged in part only",
-                    options);
-        verdict_advise(v, "SET GLOBAL binlog_row_value_options = '';");
     }
     return 0;
 }
@@ -160,6 +153,13 @@ int item_replica(struct precheck *p, enum end end, struct verdict *v, struct err
         verdict_advise(v, "Start it with log_slave_updates=ON, or use its master as the source.");
     } else {
         verdict_say(v, V_PASSED, "the source is a replica and logs what it replicates");
+    }
+    if (!d->gtid_mysql && !d->gtid_mariadb) {
+        verdict_say(v, V_WARNING,
+                    "it has no GTIDs: when it fails over to another server, the project can't go "
+                    "on there");
+        verdict_advise(v, "Where a failover is possible, set gtid_mode = ON before the project "
+                          "starts (docs/positions.md).");
     }
     return 0;
 }

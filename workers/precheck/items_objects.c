@@ -209,28 +209,63 @@ int item_key_types(struct precheck *p, enum end end, struct verdict *v, struct e
     return 0;
 }
 
+/* What a column needs beside its type; NULL: nothing that the target lacks. */
+static const char *missing_feature(const struct dialect *to, const struct column *c)
+{
+    if (c->generated && !map_has(to, F_GENERATED))
+        return map_feature_name(F_GENERATED);
+    if (c->invisible && !map_has(to, F_INVISIBLE_COLUMN))
+        return map_feature_name(F_INVISIBLE_COLUMN);
+    /* MariaDB shows it in a version comment behind the type; a label may hold the word too */
+    if (c->kind != CK_ENUM && c->kind != CK_SET && strstr(c->type_text, "COMPRESSED") != NULL &&
+        !map_has(to, F_COMPRESSED_COLUMN))
+        return map_feature_name(F_COMPRESSED_COLUMN);
+    return NULL;
+}
+
+/* filterColumns: a column left out needs nothing; generated ones are never selected. */
+static bool is_left_out(const struct table *t, size_t column)
+{
+    bool filtered = false;
+
+    for (size_t i = 0; i < t->column_count; i++)
+        filtered = filtered || (!t->selected[i] && !t->columns[i].generated);
+    return filtered && !t->selected[column];
+}
+
+static void column_types(struct precheck *p, const struct table *t, struct name_list *unknown,
+                         struct name_list *refused)
+{
+    bool made = p->w->task->do_struct && !precheck_target_has(p, t);
+    const struct dialect *from = &p->ends[END_SOURCE].dialect, *to = &p->ends[END_SINK].dialect;
+
+    for (size_t k = 0; k < t->column_count; k++) {
+        const struct column *c = &t->columns[k];
+        const char *mapped, *advice, *feature;
+
+        if (c->kind == CK_UNKNOWN && t->selected[k])
+            names_add(unknown, "%s.%s.%s (%s)", t->db, t->name, c->name, c->data_type);
+        else if (!made || is_left_out(t, k))
+            continue;
+        else if (map_type(from, to, c->data_type, &mapped, &advice) == MAP_NONE)
+            names_add(refused, "%s.%s.%s (%s: %s)", t->db, t->name, c->name, c->data_type, advice);
+        else if ((feature = missing_feature(to, c)) != NULL)
+            names_add(refused, "%s.%s.%s (%s)", t->db, t->name, c->name, feature);
+    }
+    for (size_t i = 0; made && i < t->index_count; i++)
+        if (t->indexes[i].functional && !map_has(to, F_FUNCTIONAL_INDEX))
+            names_add(refused, "%s.%s, index %s (%s)", t->db, t->name, t->indexes[i].name,
+                      map_feature_name(F_FUNCTIONAL_INDEX));
+}
+
 int item_types(struct precheck *p, enum end end, struct verdict *v, struct err *err)
 {
     struct name_list unknown = NAME_LIST, refused = NAME_LIST;
-    const char *mapped, *advice;
 
     (void)end;
     (void)err;
-    for (size_t i = 0; i < p->cat->count; i++) {
-        const struct table *t = p->cat->tables[i];
-
-        for (size_t k = 0; k < t->column_count; k++) {
-            const struct column *c = &t->columns[k];
-
-            if (c->kind == CK_UNKNOWN && t->selected[k])
-                names_add(&unknown, "%s.%s.%s (%s)", t->db, t->name, c->name, c->data_type);
-            else if (p->w->task->do_struct && !precheck_target_has(p, t) &&
-                     map_type(&p->ends[END_SOURCE].dialect, &p->ends[END_SINK].dialect,
-                              c->data_type, &mapped, &advice) == MAP_NONE)
-                names_add(&refused, "%s.%s.%s (%s: %s)", t->db, t->name, c->name, c->data_type,
-                          advice);
-        }
-    }
+    for (size_t i = 0; i < p->cat->count; i++)
+        column_types(p, p->cat->tables[i], &unknown, &refused);
     if (unknown.count > 0) {
         verdict_say(v, V_FAILED, "types that are not known: %s", names_text(&unknown));
         verdict_advise(

@@ -143,22 +143,23 @@ static int load_collations(struct conn *c, struct map *ret, struct err *err)
 
 struct charsets {
     struct precheck *p;
-    struct map *have, *seen;
+    struct map *have, *seen, *overrides;
     struct name_list missing, changed;
 };
 
 static void one_collation(struct charsets *cs, const char *name)
 {
     char mapped[MAP_NAME_MAX];
+    const char *chosen = name == NULL ? NULL : map_override(cs->overrides, name);
     enum map_result r;
 
     if (name == NULL || map_get(cs->seen, name) != NULL)
         return;
     (void)map_set(cs->seen, name, cs);
-    r = map_collation(&cs->p->ends[END_SINK].dialect, name, mapped);
+    r = map_collation(&cs->p->ends[END_SINK].dialect, chosen != NULL ? chosen : name, mapped);
     if (r == MAP_NONE || map_get(cs->have, mapped) == NULL)
         names_add(&cs->missing, "%s", name);
-    else if (r == MAP_CHANGED)
+    else if (r == MAP_CHANGED || chosen != NULL)
         names_add(&cs->changed, "%s becomes %s", name, mapped);
 }
 
@@ -166,14 +167,18 @@ int item_charset(struct precheck *p, enum end end, struct verdict *v, struct err
 {
     _cleanup_(map_freep)
     struct map *have = map_new(), *seen = map_new();
+    _cleanup_(map_freep)
+    struct map *overrides = NULL;
     struct charsets cs = {
         .p = p, .have = have, .seen = seen, .missing = NAME_LIST, .changed = NAME_LIST
     };
 
     if (have == NULL || seen == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
-    if (load_collations(p->ends[end].conn, have, err) < 0)
+    if (load_collations(p->ends[end].conn, have, err) < 0 ||
+        map_overrides_read(task_struct_config(p->w->task), &overrides, err) < 0)
         return -1;
+    cs.overrides = overrides;
     for (size_t i = 0; i < p->cat->count; i++) {
         const struct table *t = p->cat->tables[i];
 
@@ -184,8 +189,9 @@ int item_charset(struct precheck *p, enum end end, struct verdict *v, struct err
     if (cs.missing.count > 0) {
         verdict_say(v, V_FAILED, "the target has no collation %s", names_text(&cs.missing));
         verdict_advise(v,
-                       "Change these columns at the source to a collation both know, or create the "
-                       "tables at the target by hand.");
+                       "Name a collation of the target for them in structTransferConfig."
+                       "collationMapping, change these columns at the source to one both know, or "
+                       "create the tables at the target by hand.");
     }
     if (cs.changed.count > 0) {
         verdict_say(v, V_WARNING, "collations are mapped: %s", names_text(&cs.changed));

@@ -1,4 +1,5 @@
-/* Does a table that exists at the target fit what would be created? Decided by both catalogs. */
+/* Does a table that exists at the target fit what would be created? Decided by both catalogs,
+ * column by column (fit.h) and key by key. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 #include "base/json.h"
 #include "workers/mysql/mapping.h"
 #include "workers/mysql/sqltext.h"
+#include "workers/schema/fit.h"
 #include "workers/schema/schema_priv.h"
 
 #include "base/banned.h"
@@ -32,98 +34,100 @@ static bool same_collation(const struct comparison *x, const char *source, const
 {
     char a[MAP_NAME_MAX], b[MAP_NAME_MAX];
 
+    const char *chosen = source == NULL ? NULL : map_override(x->c->overrides, source);
+
     if (source == NULL || target == NULL)
         return source == target;
-    if (map_collation(&x->c->to, source, a) == MAP_NONE)
+    if (chosen == NULL && map_collation(&x->c->to, source, a) == MAP_NONE)
         return false;
+    if (chosen != NULL)
+        (void)map_collation(&x->c->to, chosen, a);
     (void)map_collation(&x->c->to, target, b); /* one spelling of utf8 and utf8mb3 */
     return strcasecmp(a, b) == 0;
 }
 
-static bool is_text(enum column_kind k)
+static bool in_unique_key(const struct table *t, const char *column)
 {
-    return k == CK_CHAR || k == CK_VARCHAR || k == CK_TEXT || k == CK_ENUM || k == CK_SET;
-}
+    for (size_t i = 0; i < t->index_count; i++) {
+        const struct index *x = &t->indexes[i];
 
-static bool same_labels(const struct column *s, const struct column *d)
-{
-    if (json_len(s->labels) != json_len(d->labels))
-        return false;
-    for (size_t i = 0; i < json_len(s->labels); i++) {
-        const char *a = json_at_str(s->labels, i), *b = json_at_str(d->labels, i);
-
-        if (a == NULL || b == NULL || strcmp(a, b) != 0)
-            return false;
+        for (size_t k = 0; x->unique && k < x->column_count; k++)
+            if (x->columns[k] < t->column_count &&
+                strcasecmp(t->columns[x->columns[k]].name, column) == 0)
+                return true;
     }
-    return true;
+    return false;
 }
 
-static bool same_type(const struct column *s, const struct column *d)
+/*
+ * Another character set is converted on the way. What a collation holds equal matters to unique
+ * keys: there it must be the one that the mapping gives.
+ */
+static enum fit collation_fit(const struct comparison *x, const struct column *s,
+                              const struct column *d)
 {
-    if (s->kind == CK_JSON || d->kind == CK_JSON) /* JSON, or MariaDB's LONGTEXT */
-        return s->kind == d->kind || strcasecmp(s->data_type, "longtext") == 0 ||
-               strcasecmp(d->data_type, "longtext") == 0;
-    if (s->kind != d->kind || s->is_unsigned != d->is_unsigned)
-        return false;
-    switch (s->kind) {
-    case CK_INT:
-        return s->int_bytes == d->int_bytes;
-    case CK_DECIMAL:
-        return s->precision == d->precision && s->scale == d->scale;
-    case CK_BIT:
-        return s->precision == d->precision;
-    case CK_CHAR:
-    case CK_VARCHAR:
-    case CK_BINARY:
-    case CK_VARBINARY:
-        return s->length == d->length;
-    case CK_TEXT:
-    case CK_BLOB:
-        return strcasecmp(s->data_type, d->data_type) == 0;
-    case CK_ENUM:
-    case CK_SET:
-        return same_labels(s, d);
-    case CK_TIME:
-    case CK_DATETIME:
-    case CK_TIMESTAMP:
-        return s->fraction == d->fraction;
-    case CK_GEOMETRY: /* geomcollection and geometrycollection are one */
-        return strcasecmp(s->data_type, d->data_type) == 0 ||
-               strstr(s->data_type, "collection") != NULL;
-    case CK_FLOAT:
-    case CK_DOUBLE:
-    case CK_DATE:
-    case CK_YEAR:
-    case CK_VECTOR:
-    case CK_UUID:
-    case CK_INET4:
-    case CK_INET6:
-    case CK_JSON:
-    case CK_UNKNOWN:
+    enum fit f;
+
+    if (same_collation(x, s->collation, d->collation))
+        return charset_fit(s->charset, d->charset); /* the user's choice may be narrower */
+    f = charset_fit(s->charset, d->charset);
+    if (f == FIT_SAME || in_unique_key(x->s, s->name) || in_unique_key(x->d, d->name))
+        return FIT_CHANGES;
+    return f;
+}
+
+static void narrower(struct comparison *x, const char *column, const char *what, const char *source,
+                     const char *target)
+{
+    notes_add(&x->c->notes, NOTE_NARROWER, x->object,
+              "column %s is narrower at the target: %s (source %s, target %s); a value that does "
+              "not fit stops the copy or the synchronisation",
+              column, what, source, target);
+}
+
+static void judge(struct comparison *x, const char *column, enum fit f, const char *what,
+                  const char *source, const char *target)
+{
+    switch (f) {
+    case FIT_SAME:
+    case FIT_WIDER:
+        break;
+    case FIT_NARROWER:
+        narrower(x, column, what, source, target);
+        break;
+    case FIT_CHANGES:
+        differs(x, column, what, source, target);
         break;
     }
-    return true;
+}
+
+static const char *or_none(const char *text)
+{
+    return text == NULL ? "none" : text;
 }
 
 static void compare_column(struct comparison *x, const struct column *s)
 {
     int at = table_column(x->d, s->name);
     const struct column *d;
+    const char *what;
+    enum fit f;
 
     if (at < 0) {
         differs(x, s->name, "the column is missing", s->type_text, "none");
         return;
     }
     d = &x->d->columns[at];
-    if (!same_type(s, d))
-        differs(x, s->name, "type", s->type_text, d->type_text);
-    else if (is_text(s->kind) && is_text(d->kind) && !same_collation(x, s->collation, d->collation))
-        differs(x, s->name, "collation", s->collation == NULL ? "none" : s->collation,
-                d->collation == NULL ? "none" : d->collation);
-    if (s->generated != d->generated)
-        differs(x, s->name, "generated", s->generated ? "yes" : "no", d->generated ? "yes" : "no");
-    else if (!s->generated && s->nullable != d->nullable)
-        differs(x, s->name, "nullable", s->nullable ? "yes" : "no", d->nullable ? "yes" : "no");
+    f = column_fit(s, d, &what);
+    if (strcmp(what, "generated") == 0)
+        judge(x, s->name, f, what, s->generated ? "yes" : "no", d->generated ? "yes" : "no");
+    else if (strcmp(what, "nullable") == 0)
+        judge(x, s->name, f, what, s->nullable ? "yes" : "no", d->nullable ? "yes" : "no");
+    else
+        judge(x, s->name, f, what, s->type_text, d->type_text);
+    if (f != FIT_CHANGES && column_is_text(s) && column_is_text(d))
+        judge(x, s->name, collation_fit(x, s, d), "collation", or_none(s->collation),
+              or_none(d->collation));
 }
 
 static bool carried(const struct comparison *x, const char *column)

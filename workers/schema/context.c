@@ -41,34 +41,6 @@ static void set_up_sessions(struct schema_ctx *c)
                      "SET SESSION show_gipk_in_create_table_and_information_schema=1");
 }
 
-static int load_collations(struct schema_ctx *c, struct err *err)
-{
-    _cleanup_(result_done)
-    struct result r = { 0 };
-    struct err first = { 0 };
-    int rc;
-
-    c->collations = map_new();
-    if (c->collations == NULL)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    /* MariaDB from 10.10 on has collations whose full name is only in this column. */
-    if (conn_queryf(c->dst, &r, &first,
-                    "SELECT LOWER(FULL_COLLATION_NAME) FROM"
-                    " information_schema.COLLATION_CHARACTER_SET_APPLICABILITY") < 0) {
-        if (conn_lost(&first)) {
-            *err = first;
-            return -1;
-        }
-        if (conn_queryf(c->dst, &r, err,
-                        "SELECT LOWER(COLLATION_NAME) FROM information_schema.COLLATIONS") < 0)
-            return -1;
-    }
-    while ((rc = result_next(&r, err)) == 1)
-        if (r.row[0] != NULL && map_set(c->collations, r.row[0], c) < 0)
-            return err_set(err, ERR_NOMEM, "out of memory");
-    return rc;
-}
-
 static int add_database(struct schema_ctx *c, const char *name, const char *collation,
                         struct err *err)
 {
@@ -280,12 +252,14 @@ int ctx_open(struct schema_ctx *c, struct worker *w, struct err *err)
     c->check_names = map_new();
     if (c->names == NULL || c->check_names == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
+    if (map_overrides_read(task_struct_config(w->task), &c->overrides, err) < 0)
+        return -1;
     if (take_over(c, err) < 0 || conn_value(c->dst, "SELECT @@sql_mode", &c->sql_mode, err) < 0 ||
         scope_new(task_mapping(w->task), &c->scope, err) < 0)
         return -1;
     scope_fold_case(c->scope, c->from.lower_case_table_names != 0);
     if (catalog_load(c->src, &c->from, c->scope, &c->cat, err) < 0 || load_databases(c, err) < 0 ||
-        load_names(c, err) < 0 || load_collations(c, err) < 0)
+        load_names(c, err) < 0 || dialect_collations(c->dst, &c->collations, err) < 0)
         return -1;
     return load_existing(c, err);
 }
@@ -306,6 +280,7 @@ void ctx_close(struct schema_ctx *c)
     map_free(c->names);
     map_free(c->check_names);
     map_free(c->collations);
+    map_free(c->overrides);
     map_free(c->existing);
     for (size_t i = 0; i < c->db_count; i++) {
         free(c->dbs[i].name);
@@ -420,6 +395,7 @@ int schema_create_text(struct schema_ctx *c, const struct table *t, bool with_in
                                                  .from = &c->from,
                                                  .to = &c->to,
                                                  .collations = c->collations,
+                                                 .overrides = c->overrides,
                                                  .check_names = c->check_names,
                                                  .with_indexes = with_indexes },
                            ret, &c->notes, err);

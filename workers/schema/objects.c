@@ -295,6 +295,7 @@ int object_create(struct schema_ctx *c, const struct object *o, struct err *err)
                                .mapped_db = o->mapped_db,
                                .mapped_name = o->mapped_name,
                                .names = c->names,
+                               .overrides = c->overrides,
                                .to = &c->to };
     _cleanup_(freep)
     char *sql = NULL;

@@ -125,7 +125,9 @@ static int create_database(struct schema_ctx *c, const char *name, const char *c
     _cleanup_(strbuf_done)
     struct strbuf sql = STRBUF(4096);
     char mapped[MAP_NAME_MAX], set[MAP_NAME_MAX], what[600];
-    struct create_job job = { .to = &c->to, .collations = c->collations };
+    struct create_job job = { .to = &c->to,
+                              .collations = c->collations,
+                              .overrides = c->overrides };
     struct notes notes = { 0 };
 
     strbuf_adds(&sql, "CREATE DATABASE IF NOT EXISTS ");

@@ -3,13 +3,13 @@
 #define WORKERS_SCHEMA_PRIV_H
 
 #include "base/map.h"
+#include "workers/convert/create.h"
+#include "workers/convert/notes.h"
+#include "workers/convert/rewrite.h"
 #include "workers/mysql/catalog.h"
 #include "workers/mysql/conn.h"
 #include "workers/mysql/control.h"
 #include "workers/mysql/dialect.h"
-#include "workers/convert/create.h"
-#include "workers/convert/notes.h"
-#include "workers/convert/rewrite.h"
 #include "workers/scope.h"
 #include "workers/worker.h"
 
@@ -45,6 +45,7 @@ struct schema_ctx {
     struct catalog *cat;
     struct fence fence;
     struct map *collations; /* the target's, lower case */
+    struct map *overrides;  /* collationMapping, see map_override() */
     struct map *names;      /* struct renamed, for references in views and routines */
     struct map *check_names;
     struct map *existing; /* "db\1name" of the target's tables and views, see ctx_existing */

@@ -8,8 +8,8 @@
 #include <cmocka.h>
 
 #include "base/json.h"
-#include "workers/mysql/mapping.h"
 #include "workers/convert/create.h"
+#include "workers/mysql/mapping.h"
 
 #include "base/banned.h"
 

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "base/json.h"
 #include "base/util.h"
 #include "workers/mysql/mapping.h"
 
@@ -136,6 +137,44 @@ static void engines_and_options(void **state)
     assert_true(map_function(&mysql97, "uuid_to_bin"));
 }
 
+static void the_users_collations_go_first(void **state)
+{
+    static const char text[] = "{\"collationMapping\":[{\"source\":\"utf8mb4_0900_AI_ci\","
+                               "\"target\":\"utf8mb4_unicode_ci\"},"
+                               "{\"source\":\"latin1\",\"target\":\"utf8mb4_bin\"},{\"source\":"
+                               "\"utf8\",\"target\":\"utf8mb4_bin\"},"
+                               "{\"source\":\"latin1_bin\",\"target\":\"ascii_bin\"}]}";
+    static const char bad[] = "{\"collationMapping\":[{\"source\":\"a b\",\"target\":\"x\"}]}";
+    static const struct {
+        const char *name, *expected;
+    } rows[] = {
+        { "utf8mb4_0900_ai_ci", "utf8mb4_unicode_ci" }, { "utf8mb4_0900_as_ci", NULL },
+        { "latin1_swedish_ci", "utf8mb4_bin" },         { "LATIN1_BIN", "ascii_bin" },
+        { "utf8mb3_general_ci", "utf8mb4_bin" },        { "utf8mb4_bin", NULL },
+    };
+    struct json_object *config = NULL;
+    struct map *m = NULL;
+    struct err err = { 0 };
+
+    (void)state;
+    assert_int_equal(0, json_parse(text, strlen(text), 5, &config, &err));
+    assert_int_equal(0, map_overrides_read(config, &m, &err));
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        const char *got = map_override(m, rows[i].name);
+
+        if ((got == NULL) != (rows[i].expected == NULL) ||
+            (got != NULL && strcmp(got, rows[i].expected) != 0))
+            fail_msg("%s: %s", rows[i].name, got == NULL ? "none" : got);
+    }
+    assert_null(map_override(NULL, "latin1_bin"));
+    map_free(m);
+    json_putp(&config);
+    assert_int_equal(0, json_parse(bad, strlen(bad), 5, &config, &err));
+    m = NULL;
+    assert_int_equal(-1, map_overrides_read(config, &m, &err));
+    json_putp(&config);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +183,7 @@ int main(void)
         cmocka_unit_test(every_feature_has_a_row),
         cmocka_unit_test(sql_modes_keep_what_the_target_knows),
         cmocka_unit_test(engines_and_options),
+        cmocka_unit_test(the_users_collations_go_first),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
