@@ -15,7 +15,7 @@
 
 #include "base/banned.h"
 
-enum { PROGRESS_EVERY_MS = 1000, EXIT_ORPHANED = 3 };
+enum { PROGRESS_EVERY_MS = 1000, EXIT_ORPHANED = 3, DDL_SQL_MAX = 64 * 1024 };
 
 struct report {
     struct chan *chan;
@@ -217,6 +217,67 @@ void report_event(struct report *r, const char *level, const char *event, const 
     json_add_str(m, "level", level);
     json_add_str(m, "event", event);
     json_add_str(m, "message", text);
+    send_message(r, m);
+}
+
+/* Not in the middle of a character: the channel's documents are UTF-8. */
+static size_t cut_utf8(const char *text, size_t len, size_t max)
+{
+    if (len <= max)
+        return len;
+    while (max > 0 && ((unsigned char)text[max] & 0xc0) == 0x80)
+        max--;
+    return max;
+}
+
+/* How many bytes a character that begins here has; 0: it is none of UTF-8. */
+static size_t utf8_length(const unsigned char *at, size_t left)
+{
+    size_t n = at[0] < 0x80                    ? 1
+               : at[0] >= 0xc2 && at[0] < 0xe0 ? 2
+               : (at[0] & 0xf0) == 0xe0        ? 3
+               : at[0] >= 0xf0 && at[0] < 0xf5 ? 4
+                                               : 0;
+
+    for (size_t i = 1; i < n; i++) {
+        if (i >= left || (at[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    return n;
+}
+
+/* A statement may hold any bytes in its literals; the channel's documents hold text. */
+static void add_clean(struct json_object *m, const char *key, const char *text, size_t len)
+{
+    char *clean = strndup(text, len);
+
+    for (size_t i = 0; clean != NULL && i < len;) {
+        size_t n = utf8_length((const unsigned char *)clean + i, len - i);
+        if (n == 0)
+            clean[i++] = '?';
+        i += n;
+    }
+    json_add_str(m, key, clean != NULL ? clean : "");
+    free(clean);
+}
+
+static void add_list(struct json_object *m, const char *key, struct json_object *list)
+{
+    json_add(m, key, list != NULL ? json_object_get(list) : json_object_new_array());
+}
+
+void report_ddl(struct report *r, const struct ddl_report *d)
+{
+    struct json_object *m = message_new("ddl");
+
+    json_add_str(m, "id", d->id);
+    json_add_i64(m, "timestamp", d->timestamp);
+    json_add_str(m, "kind", d->kind);
+    add_list(m, "objects", d->objects);
+    add_clean(m, "sql", d->sql, cut_utf8(d->sql, d->sql_len, DDL_SQL_MAX));
+    json_add_str(m, "status", d->status);
+    add_list(m, "targetSql", d->target_sql);
+    add_clean(m, "message", d->message, strlen(d->message));
     send_message(r, m);
 }
 

@@ -42,6 +42,16 @@ void report_checkpoint(struct report *r, int64_t unix_s, const char *file, uint6
 void report_item(struct report *r, struct json_object *item);
 void report_event(struct report *r, const char *level, const char *event, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+/* What became of a DDL statement of the source (docs/channel.md). */
+struct ddl_report {
+    const char *id;    /* "file:pos" */
+    int64_t timestamp; /* Unix s */
+    const char *kind, *status, *message;
+    const char *sql;
+    size_t sql_len;                           /* is cut */
+    struct json_object *objects, *target_sql; /* arrays of texts, borrowed; NULL: empty */
+};
+void report_ddl(struct report *r, const struct ddl_report *d);
 void report_endpoint(struct report *r, const char *end, const char *flavour, const char *version,
                      const char *charset, const char *zone);
 void report_error(struct report *r, const struct err *what, bool retrying);

@@ -131,3 +131,25 @@ struct json_object *task_incr_config(const struct task *t)
 {
     return json_get(t->doc, "incrConfig");
 }
+
+enum ddl_decision task_ddl_decision(const struct task *t, const char *id, const char **ret_sql)
+{
+    struct json_object *list = json_get_array(t->doc, "ddlDecisions");
+    enum ddl_decision found = DDL_UNDECIDED;
+
+    /* The last word counts. */
+    for (size_t i = 0; i < json_len(list); i++) {
+        struct json_object *o = json_at(list, i);
+        const char *action = json_get_str(o, "action", ""), *sql = json_get_str(o, "sql", NULL);
+
+        if (strcmp(json_get_str(o, "id", ""), id) != 0)
+            continue;
+        if (strcmp(action, "SKIP") == 0) {
+            found = DDL_SKIP;
+        } else if (strcmp(action, "REPLACE") == 0 && sql != NULL) {
+            found = DDL_REPLACE;
+            *ret_sql = sql;
+        }
+    }
+    return found;
+}

@@ -49,4 +49,9 @@ struct json_object *task_struct_config(const struct task *t);
 struct json_object *task_full_config(const struct task *t);
 struct json_object *task_incr_config(const struct task *t);
 
+/* What a person decided about a DDL statement at which the step had stopped (docs/ddl.md). */
+enum ddl_decision { DDL_UNDECIDED, DDL_SKIP, DDL_REPLACE };
+/* task_ddl_decision(): of the statement `id` ("file:pos"). *ret_sql: of DDL_REPLACE; borrowed. */
+enum ddl_decision task_ddl_decision(const struct task *t, const char *id, const char **ret_sql);
+
 #endif

@@ -14,7 +14,8 @@ enum {
     DATA_MAX = ROW_MAX,
     STATEMENT_MAX = 1024 * 1024,
     KEY_TEXT_MAX = 400,
-    PACKET_SPARE = 1024, /* protocol header and tail beside a statement */
+    ZEROS_MAX = 32 * 1024, /* each may make a warning: fewer than max_error_count (conn_setup.c) */
+    PACKET_SPARE = 1024,   /* protocol header and tail beside a statement */
 };
 
 int batch_start(struct batch *b, const struct carry *c, const struct table *dst,
@@ -58,13 +59,14 @@ void batch_clear(struct batch *b)
     if (!b->load)
         strbuf_add(&b->data, b->statement.data, b->statement.len);
     b->rows = 0;
+    b->zeros = 0;
     b->bytes = 0;
 }
 
 static int more_rows(struct batch *b, struct err *err)
 {
     size_t cap = b->cap * 2 + 256;
-    size_t *ends = realloc(b->ends, cap * sizeof(*ends));
+    struct batch_row *ends = realloc(b->ends, cap * sizeof(*ends));
 
     if (ends == NULL)
         return err_set(err, ERR_NOMEM, "no memory for the rows of %s.%s", b->dst->db, b->dst->name);
@@ -75,7 +77,8 @@ static int more_rows(struct batch *b, struct err *err)
 
 int batch_add(struct batch *b, char *const *row, const unsigned long *lengths, struct err *err)
 {
-    if (b->rows == b->cap && more_rows(b, err) < 0)
+    if ((b->rows == b->cap && more_rows(b, err) < 0) ||
+        carry_check_row(b->carry, row, lengths, err) < 0)
         return -1;
     if (b->load)
         carry_load_row(&b->data, b->carry, row, lengths);
@@ -83,7 +86,8 @@ int batch_add(struct batch *b, char *const *row, const unsigned long *lengths, s
         carry_insert_row(&b->data, b->carry, row, lengths);
     if (strbuf_check(&b->data, err) < 0)
         return err_wrap(err, "a row of %s.%s", b->dst->db, b->dst->name);
-    b->ends[b->rows++] = b->data.len;
+    b->zeros += carry_enum_zeros(b->carry, row, lengths);
+    b->ends[b->rows++] = (struct batch_row){ b->data.len, b->zeros };
     for (size_t i = 0; i < b->carry->count; i++)
         b->bytes += row[i] != NULL ? lengths[i] : 0;
     return 0;
@@ -91,12 +95,12 @@ int batch_add(struct batch *b, char *const *row, const unsigned long *lengths, s
 
 bool batch_full(const struct batch *b)
 {
-    return b->data.len >= b->full_bytes;
+    return b->data.len >= b->full_bytes || b->zeros >= ZEROS_MAX;
 }
 
 static size_t row_start(const struct batch *b, size_t row)
 {
-    return row > 0 ? b->ends[row - 1] : b->load ? 0 : b->statement.len;
+    return row > 0 ? b->ends[row - 1].end : b->load ? 0 : b->statement.len;
 }
 
 /* ---- sending ---- */
@@ -111,14 +115,29 @@ static uint64_t deleted_rows(struct conn *to)
     return at != NULL ? strtoull(at + strlen("Deleted:"), NULL, 10) : 0;
 }
 
+/* Warnings that MariaDB makes of number 0 of an ENUM in these rows. */
+static uint64_t zero_warnings(const struct batch *b, struct conn *to, size_t from, size_t until)
+{
+    unsigned before = from > 0 ? b->ends[from - 1].zeros : 0;
+
+    return mariadb_connection(conn_raw(to)) ? b->ends[until - 1].zeros - before : 0;
+}
+
 static int send_load(const struct batch *b, struct conn *to, size_t from, size_t until,
                      struct batch_result *ret, struct err *err)
 {
+    _cleanup_(strbuf_done)
+    struct strbuf sql = STRBUF(STATEMENT_MAX * 2);
     size_t start = row_start(b, from);
+    uint64_t zeros = zero_warnings(b, to, from, until);
     struct batch_result r = { 0 };
 
-    if (conn_load(to, b->statement.data, b->statement.len, b->data.data + start,
-                  b->ends[until - 1] - start, &r.rows, &r.skipped, err) < 0)
+    if (zeros > 0)
+        strbuf_adds(&sql, CONN_NOT_STRICT);
+    strbuf_add(&sql, b->statement.data, b->statement.len);
+    if (strbuf_check(&sql, err) < 0 ||
+        conn_load(to, sql.data, sql.len, b->data.data + start, b->ends[until - 1].end - start,
+                  zeros, &r.rows, &r.skipped, err) < 0)
         return -1;
     if (r.rows != until - from) /* encoder and server disagree about what a row is */
         return err_set(err, ERR_INTERNAL,
@@ -154,12 +173,14 @@ static int send_insert(const struct batch *b, struct conn *to, size_t from, size
 {
     _cleanup_(strbuf_done)
     struct strbuf part = STRBUF(DATA_MAX);
-    size_t start = row_start(b, from), len = b->ends[until - 1] - start;
+    size_t start = row_start(b, from), len = b->ends[until - 1].end - start;
     const char *sql = b->data.data;
-    size_t sql_len = b->ends[until - 1] - 1; /* without the last comma */
-    uint64_t affected;
+    size_t sql_len = b->ends[until - 1].end - 1; /* without the last comma */
+    uint64_t affected, zeros = zero_warnings(b, to, from, until);
 
-    if (from > 0 || b->tail.len > 0) {
+    if (from > 0 || b->tail.len > 0 || zeros > 0) {
+        if (zeros > 0)
+            strbuf_adds(&part, CONN_NOT_STRICT);
         strbuf_add(&part, b->statement.data, b->statement.len);
         strbuf_add(&part, b->data.data + start, len - 1);
         strbuf_add(&part, strbuf_str(&b->tail), b->tail.len);
@@ -170,7 +191,8 @@ static int send_insert(const struct batch *b, struct conn *to, size_t from, size
     }
     if (sql_len + PACKET_SPARE > b->max_packet)
         return too_large(b, sql_len, err);
-    if (conn_exec(to, sql, sql_len, &affected, err) < 0)
+    if (conn_exec(to, sql, sql_len, &affected, err) < 0 ||
+        conn_check_warnings(to, 0, zeros, err) < 0)
         return -1;
     *ret = count_insert(b, until - from, affected);
     return 0;
@@ -211,7 +233,7 @@ static int probe(const struct batch *b, struct conn *to, size_t from, size_t unt
 /* The key of a row as "id=7, name=x"; without a key its first column. */
 static void row_key(struct strbuf *text, const struct batch *b, const struct table *src, size_t row)
 {
-    size_t start = row_start(b, row), len = b->ends[row] - start, shown = 0;
+    size_t start = row_start(b, row), len = b->ends[row].end - start, shown = 0;
     const struct index *key = src->key >= 0 ? &src->indexes[src->key] : NULL;
 
     for (size_t i = 0; i < (key != NULL ? key->column_count : 1); i++) {

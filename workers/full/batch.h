@@ -11,6 +11,11 @@
 #include "workers/full/carry.h"
 #include "workers/mysql/conn.h"
 
+struct batch_row {
+    size_t end;     /* where it ends in `data` */
+    unsigned zeros; /* of it and all rows before it */
+};
+
 struct batch {
     bool load; /* LOAD DATA LOCAL; else INSERT */
     enum write_mode mode;
@@ -21,7 +26,8 @@ struct batch {
     struct strbuf statement; /* LOAD: all of it; INSERT: its head */
     struct strbuf tail;      /* INSERT */
     struct strbuf data;      /* INSERT: begins with the head */
-    size_t *ends;            /* per row, where it ends in `data` */
+    struct batch_row *ends;  /* per row */
+    unsigned zeros;          /* of all rows: carry_enum_zeros() */
     size_t rows, cap;
     uint64_t bytes; /* of the values, as the source sent them */
 };

@@ -4,11 +4,12 @@
 #include <string.h>
 #include <strings.h>
 
+#include "workers/mysql/binlog/json_numbers.h"
 #include "workers/mysql/sqltext.h"
 
 #include "base/banned.h"
 
-enum { FIELD_TEXT_MAX = 80 };
+enum { FIELD_TEXT_MAX = 80, KEY_TEXT_MAX = 400 };
 
 /* ---- pairing ---- */
 
@@ -71,21 +72,35 @@ static bool is_word(const char *text)
     return text[0] != '\0';
 }
 
+/* MariaDB's types that take a text of the right form, or 16 raw bytes, but not such a text as
+ * bytes. */
+static bool is_parsed(enum column_kind k)
+{
+    return k == CK_JSON || k == CK_UUID || k == CK_INET4 || k == CK_INET6;
+}
+
 static void decide(struct carried *c)
 {
     const char *from = bytes_charset(c->src);
-    bool to_json = c->dst->kind == CK_JSON; /* refuses bytes without a character set */
+    bool parsed = is_parsed(c->dst->kind) && (from != NULL || c->dst->kind == CK_JSON);
 
     c->number_like = is_number_like(c->src->kind);
     c->how = CARRY_PLAIN;
+    if (c->src->kind == CK_ENUM && c->dst->kind == CK_ENUM)
+        type_enum_zero(c->src->labels, c->dst->labels, c->enum_zero);
     if (c->dst->kind == CK_BIT && c->src->kind == CK_BIT) {
         c->how = CARRY_BIT;
-    } else if (to_json ||
+    } else if (parsed ||
                (from != NULL && c->dst->charset != NULL &&
                 strcasecmp(c->dst->charset, "binary") != 0 && !same_bytes(from, c->dst->charset))) {
         c->how = CARRY_CHARSET;
         c->from_charset = from != NULL ? from : "utf8mb4";
     }
+}
+
+static bool has_fraction(enum column_kind k)
+{
+    return k == CK_TIME || k == CK_DATETIME || k == CK_TIMESTAMP;
 }
 
 static const char *misfit(const struct carried *c)
@@ -94,6 +109,14 @@ static const char *misfit(const struct carried *c)
         return "is generated at the target";
     if (c->how == CARRY_CHARSET && !is_word(c->from_charset))
         return "has a character set of an unknown kind";
+    /* both without a word from any server */
+    if (has_fraction(c->src->kind) && has_fraction(c->dst->kind) &&
+        c->dst->fraction < c->src->fraction)
+        return "keeps fewer digits of a second at the target: values would be rounded";
+    if (c->src->kind == CK_DOUBLE && c->dst->kind == CK_FLOAT)
+        return "is FLOAT at the target: a DOUBLE would be rounded";
+    if (c->src->kind == CK_ENUM && c->dst->kind == CK_ENUM && c->enum_zero[0] == '\0')
+        return "has all of '0' to '00000' as labels: its empty value can't be written";
     if ((c->src->kind == CK_GEOMETRY) != (c->dst->kind == CK_GEOMETRY) && c->dst->kind != CK_BLOB &&
         c->dst->kind != CK_VARBINARY)
         return "is spatial at one end only";
@@ -112,7 +135,8 @@ static void fault(struct strbuf *faults, const char *column, const char *why)
 int carry_init(struct carry *c, const struct table *src, const struct table *dst,
                struct strbuf *faults, struct err *err)
 {
-    *c = (struct carry){ .columns = calloc(src->column_count + 1, sizeof(struct carried)) };
+    *c = (struct carry){ .src = src,
+                         .columns = calloc(src->column_count + 1, sizeof(struct carried)) };
     if (c->columns == NULL)
         return err_set(err, ERR_NOMEM, "no memory for the columns of %s.%s", src->db, src->name);
     for (size_t i = 0; i < src->column_count; i++) {
@@ -151,12 +175,26 @@ int carry_find(const struct carry *c, const struct column *src)
 
 /* ---- statements ---- */
 
+/* An empty text may be a label; number 0 is not. */
+static void select_enum(struct strbuf *b, const struct carried *col)
+{
+    strbuf_adds(b, "IF(");
+    sql_name(b, col->src->name);
+    strbuf_addf(b, " = 0, '%s', ", col->enum_zero);
+    sql_name(b, col->src->name);
+    strbuf_addc(b, ')');
+}
+
 void carry_select(struct strbuf *b, const struct carry *c)
 {
     for (size_t i = 0; i < c->count; i++) {
         const struct carried *col = &c->columns[i];
 
         strbuf_adds(b, i > 0 ? ", " : "");
+        if (col->enum_zero[0] != '\0') {
+            select_enum(b, col);
+            continue;
+        }
         if (col->src->kind == CK_FLOAT || col->src->kind == CK_BIT)
             strbuf_addc(b, '(');
         sql_name(b, col->src->name);
@@ -266,6 +304,66 @@ static void add_load_field(struct strbuf *b, const char *data, size_t len)
     b->len += (size_t)(to - start);
 }
 
+unsigned carry_enum_zeros(const struct carry *c, char *const *row, const unsigned long *lengths)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < c->count; i++) {
+        const char *zero = c->columns[i].enum_zero;
+
+        if (zero[0] != '\0' && row[i] != NULL && lengths[i] == strlen(zero) &&
+            memcmp(row[i], zero, lengths[i]) == 0)
+            n++;
+    }
+    return n;
+}
+
+static void shown(struct strbuf *b, const char *text, size_t len)
+{
+    for (size_t i = 0; i < len && i < FIELD_TEXT_MAX; i++)
+        strbuf_addc(b, (unsigned char)text[i] < ' ' || text[i] == 0x7f ? '?' : text[i]);
+    if (len > FIELD_TEXT_MAX)
+        strbuf_adds(b, "…");
+}
+
+/* "id=7, name=x"; without a key the first column. */
+static void show_key(struct strbuf *b, const struct carry *c, char *const *row,
+                     const unsigned long *lengths)
+{
+    const struct index *key = c->src->key >= 0 ? &c->src->indexes[c->src->key] : NULL;
+
+    for (size_t i = 0; i < (key != NULL ? key->column_count : 1); i++) {
+        int at = key == NULL ? 0 : carry_find(c, &c->src->columns[key->columns[i]]);
+
+        if (at < 0)
+            continue;
+        strbuf_addf(b, "%s%s=", b->len > 0 ? ", " : "", c->columns[at].src->name);
+        shown(b, row[at] != NULL ? row[at] : "NULL", row[at] != NULL ? lengths[at] : 4);
+    }
+}
+
+int carry_check_row(const struct carry *c, char *const *row, const unsigned long *lengths,
+                    struct err *err)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        const struct carried *col = &c->columns[i];
+        _cleanup_(strbuf_done)
+        struct strbuf key = STRBUF(KEY_TEXT_MAX);
+        const char *at;
+        size_t len;
+
+        if (col->dst->kind != CK_JSON || row[i] == NULL ||
+            json_numbers_survive(row[i], lengths[i],
+                                 col->src->kind == CK_JSON ? JSON_SAME_TEXT : JSON_SAME_VALUE, &at,
+                                 &len))
+            continue;
+        show_key(&key, c, row, lengths);
+        return json_number_error(c->src->db, c->src->name, col->src->name, strbuf_str(&key), at,
+                                 len, err);
+    }
+    return 0;
+}
+
 void carry_load_row(struct strbuf *b, const struct carry *c, char *const *row,
                     const unsigned long *lengths)
 {
@@ -348,8 +446,5 @@ void carry_field(struct strbuf *b, const char *row, size_t len, bool load, size_
         at = end + 1;
         end = field_end(row, at, len, load);
     }
-    for (size_t i = at; i < end && i < at + FIELD_TEXT_MAX; i++)
-        strbuf_addc(b, (unsigned char)row[i] < ' ' || row[i] == 0x7f ? '?' : row[i]);
-    if (end - at > FIELD_TEXT_MAX)
-        strbuf_adds(b, "…");
+    shown(b, row + at, end - at);
 }

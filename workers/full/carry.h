@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/strbuf.h"
 #include "workers/mysql/catalog.h"
+#include "workers/mysql/types.h"
 
 enum carry_how {
     CARRY_PLAIN,   /* the bytes as they are */
@@ -21,9 +22,15 @@ struct carried {
     enum carry_how how;
     bool number_like;         /* digits and punctuation of ASCII: needs no _binary */
     const char *from_charset; /* CARRY_CHARSET */
+    /*
+     * ENUM at both ends: how number 0, the empty value of a text that was no label, is written.
+     * Some zeros that are no label: the servers then read them as a number. "" for all other types.
+     */
+    char enum_zero[TYPE_ENUM_ZERO_SIZE];
 };
 
 struct carry {
+    const struct table *src;
     struct carried *columns;
     size_t count;
 };
@@ -53,6 +60,22 @@ void carry_load_sql(struct strbuf *b, const struct carry *c, const struct table 
 void carry_insert_head(struct strbuf *b, const struct carry *c, const struct table *dst,
                        enum write_mode mode);
 void carry_insert_tail(struct strbuf *b, const struct carry *c, enum write_mode mode);
+
+/*
+ * carry_enum_zeros() - how many values of this row are number 0 of an ENUM
+ *
+ * MySQL stores them as any other value; MariaDB says "Data truncated" (1265) for each, which is an
+ * error in a strict sql_mode.
+ */
+unsigned carry_enum_zeros(const struct carry *c, char *const *row, const unsigned long *lengths);
+
+/*
+ * carry_check_row() - values that the target would take, but change
+ *
+ * Numbers inside a document for a JSON column: ERR_VALUE naming column, number and the row's key.
+ */
+int carry_check_row(const struct carry *c, char *const *row, const unsigned long *lengths,
+                    struct err *err);
 
 /* One row in LOAD DATA's format with its newline, or "(…)," for INSERT. */
 void carry_load_row(struct strbuf *b, const struct carry *c, char *const *row,

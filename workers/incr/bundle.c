@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <mysql.h>
+
 #include "base/fault.h"
 
 #include "base/banned.h"
@@ -27,6 +29,8 @@ struct sent {
     const struct table_plan *plan;
     const struct txn *txn;
     const struct stmt *from;
+    uint32_t zeros; /* warnings that there must be: stmt.enum_zeros */
+    size_t start;   /* in the packet */
 };
 
 struct bundle {
@@ -34,10 +38,11 @@ struct bundle {
     const struct fence *fence;
     unsigned lane;
     size_t packet_max, soft_max;
-    struct strbuf packet;
+    bool careful; /* look at every warning: there have been some */
+    struct strbuf packet, checked;
     struct strbuf applied;
     struct sent *sent;
-    uint64_t *affected;
+    struct multi_stmt *answers; /* twice as many as `cap` */
     size_t count, cap;
     int fk_checks; /* of the session: 0, 1, -1 not known */
 };
@@ -55,6 +60,7 @@ int bundle_new(struct conn *c, const struct fence *f, unsigned lane, size_t pack
     b->packet_max = packet_max;
     b->soft_max = MIN((size_t)PACKET_SOFT_MAX, packet_max / 2);
     b->packet = (struct strbuf)STRBUF(packet_max + PACKET_RESERVE);
+    b->checked = (struct strbuf)STRBUF(packet_max + PACKET_RESERVE + PACKET_SOFT_MAX);
     b->applied = (struct strbuf)STRBUF(MARK_MAX);
     b->fk_checks = -1;
     *ret = b;
@@ -66,9 +72,10 @@ void bundle_free(struct bundle *b)
     if (b == NULL)
         return;
     strbuf_done(&b->packet);
+    strbuf_done(&b->checked);
     strbuf_done(&b->applied);
     free(b->sent);
-    free(b->affected);
+    free(b->answers);
     free(b);
 }
 
@@ -79,19 +86,20 @@ static int add_sent(struct bundle *b, const struct sent *s, struct err *err)
     if (b->count == b->cap) {
         size_t cap = b->cap == 0 ? 64 : b->cap * 2;
         struct sent *grown = reallocarray(b->sent, cap, sizeof(*grown));
-        uint64_t *affected;
+        struct multi_stmt *answers;
         if (grown != NULL)
             b->sent = grown;
-        affected = reallocarray(b->affected, cap, sizeof(*affected));
-        if (affected != NULL)
-            b->affected = affected;
-        if (grown == NULL || affected == NULL)
+        answers = reallocarray(b->answers, 2 * cap, sizeof(*answers));
+        if (answers != NULL)
+            b->answers = answers;
+        if (grown == NULL || answers == NULL)
             return err_set(err, ERR_NOMEM, "no memory for a batch of %zu statements", cap);
         b->cap = cap;
     }
     if (b->count > 0)
         strbuf_addc(&b->packet, ';');
-    b->sent[b->count++] = *s;
+    b->sent[b->count] = *s;
+    b->sent[b->count++].start = b->packet.len;
     return 0;
 }
 
@@ -194,40 +202,105 @@ static int no_row(const struct sent *s, uint64_t affected, struct err *err)
     return where_it_was(s, err);
 }
 
-static int check(struct bundle *b, struct err *err)
+/*
+ * A warning that nobody waits for may be a value that was cut or rounded (a mere note to the
+ * server). Which one, only SHOW WARNINGS behind the statement tells: the transaction is done once
+ * more with those.
+ */
+static int look_closer(struct bundle *b, const struct sent *s, unsigned warnings, struct err *err)
 {
-    for (size_t i = 0; i < b->count; i++) {
+    b->careful = true;
+    (void)err_set(err, ERR_DB_RETRY, "the target gave %u warnings instead of %u", warnings,
+                  s->zeros);
+    return where_it_was(s, err);
+}
+
+static int check(struct bundle *b, bool careful, struct err *err)
+{
+    const struct multi_stmt *answer = b->answers;
+
+    for (size_t i = 0; i < b->count; i++, answer++) {
         const struct sent *s = &b->sent[i];
 
-        if (s->kind == SENT_MARK && b->affected[i] != 1)
+        if (s->kind == SENT_MARK && answer->affected != 1)
             return err_set(err, ERR_EPOCH_STALE,
                            "another worker has taken over %s (epoch %" PRIu64 ")", b->fence->task,
                            b->fence->epoch);
-        if (s->kind == SENT_ROWS && !s->any_count && s->stmt != STMT_REPLACE &&
-            b->affected[i] != s->rows)
-            return no_row(s, b->affected[i], err);
+        if (s->kind != SENT_ROWS)
+            continue;
+        if (!s->any_count && s->stmt != STMT_REPLACE && answer->affected != s->rows)
+            return no_row(s, answer->affected, err);
+        if (careful)
+            answer++; /* of SHOW WARNINGS: conn_multi() has judged it */
+        else if (answer->warnings != s->zeros)
+            return look_closer(b, s, answer->warnings, err);
     }
     return 0;
 }
 
-int bundle_flush(struct bundle *b, struct err *err)
+/* The packet with SHOW WARNINGS behind each statement that changes rows. */
+static size_t checked_packet(struct bundle *b)
 {
-    size_t done = 0;
+    size_t n = 0;
+
+    strbuf_reset(&b->checked);
+    for (size_t i = 0; i < b->count; i++) {
+        const struct sent *s = &b->sent[i];
+        size_t end = i + 1 < b->count ? b->sent[i + 1].start - 1 : b->packet.len;
+
+        if (i > 0)
+            strbuf_addc(&b->checked, ';');
+        strbuf_add(&b->checked, b->packet.data + s->start, end - s->start);
+        b->answers[n++] = (struct multi_stmt){ .expected = s->zeros };
+        if (s->kind == SENT_ROWS) {
+            strbuf_adds(&b->checked, ";SHOW WARNINGS");
+            b->answers[n++] = (struct multi_stmt){ 0 };
+        }
+    }
+    return n;
+}
+
+/* Which statement of ours the answer `done` is of. */
+static size_t statement_of(const struct bundle *b, size_t done)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < b->count; i++) {
+        n += b->sent[i].kind == SENT_ROWS ? 2 : 1;
+        if (done < n)
+            return i;
+    }
+    return b->count;
+}
+
+static int flush(struct bundle *b, bool careful, struct err *err)
+{
+    const struct strbuf *packet = careful ? &b->checked : &b->packet;
+    size_t done = 0, count = b->count;
 
     if (b->count == 0)
         return 0;
     if (strbuf_check(&b->packet, err) < 0)
         return -1;
+    if (careful)
+        count = checked_packet(b);
+    if (strbuf_check(packet, err) < 0)
+        return -1;
     FAULT("incr.packet.before");
-    if (conn_multi(b->conn, strbuf_str(&b->packet), b->packet.len, b->count, b->affected, &done,
-                   err) < 0)
-        return failed(b, done, err);
+    if (conn_multi(b->conn, strbuf_str(packet), packet->len, count, b->answers, &done, err) < 0)
+        return failed(b, careful ? statement_of(b, done) : done, err);
     FAULT("incr.packet.after");
-    if (check(b, err) < 0)
+    if (check(b, careful, err) < 0)
         return -1;
     strbuf_reset(&b->packet);
     b->count = 0;
     return 0;
+}
+
+/* Not the last packet of its transaction: that can't be done once more, so it is looked at now. */
+int bundle_flush(struct bundle *b, struct err *err)
+{
+    return flush(b, true, err);
 }
 
 /* ---- statements ---- */
@@ -240,6 +313,8 @@ static bool goes_on(const struct bundle *b, const struct stmt *s)
     if (b->count == 0 || s->kind == STMT_CHANGE)
         return false;
     last = &b->sent[b->count - 1];
+    if (last->zeros > 0 || s->enum_zeros > 0)
+        return false;
     return last->kind == SENT_ROWS && last->stmt == s->kind && last->plan == s->plan &&
            last->fk_checks == s->fk_checks && last->any_count == s->any_count &&
            last->rows + s->rows <= STMT_ROWS_MAX;
@@ -256,7 +331,8 @@ static int set_fk_checks(struct bundle *b, bool on, struct err *err)
 static int add_stmt(struct bundle *b, const struct txn *t, const struct stmt *s, struct err *err)
 {
     const char *text = strbuf_str(&t->text) + s->off;
-    struct sent sent = { SENT_ROWS, s->kind, s->any_count, s->fk_checks, s->rows, s->plan, t, s };
+    struct sent sent = { SENT_ROWS, s->kind, s->any_count, s->fk_checks, s->rows, s->plan, t, s,
+                         0,         0 };
 
     if (s->len + PACKET_RESERVE / 2 > b->packet_max) {
         sent.from = s;
@@ -273,8 +349,12 @@ static int add_stmt(struct bundle *b, const struct txn *t, const struct stmt *s,
         b->sent[b->count - 1].rows += s->rows;
         return 0;
     }
+    if (s->enum_zeros > 0 && mariadb_connection(conn_raw(b->conn)))
+        sent.zeros = s->enum_zeros;
     if (set_fk_checks(b, s->fk_checks, err) < 0 || add_sent(b, &sent, err) < 0)
         return -1;
+    if (sent.zeros > 0)
+        strbuf_adds(&b->packet, CONN_NOT_STRICT);
     strbuf_add(&b->packet, text, s->len);
     return 0;
 }
@@ -290,7 +370,7 @@ int bundle_add(struct bundle *b, const struct txn *t, size_t from, size_t to, st
 
 int bundle_commit(struct bundle *b, struct err *err)
 {
-    if (bundle_flush(b, err) < 0)
+    if (flush(b, b->careful, err) < 0)
         return -1;
     FAULT("incr.batch.before_commit");
     if (conn_exec(b->conn, "COMMIT", strlen("COMMIT"), NULL, err) < 0)

@@ -1,5 +1,5 @@
 /* What the reader of transactions calls back: rows into statements, transactions to the lanes. */
-#include "workers/incr/session.h"
+#include "workers/incr/ddl.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -19,6 +19,7 @@ static int on_begin(void *ctx, const struct group_info *g, struct err *err)
 
     (void)err;
     s->info = *g;
+    s->xa = (struct xa){ .open = false };
     s->wanted = g->seq > s->base_lwm && !applied_has(&s->applied, g->seq);
     return s->wanted ? 0 : 1;
 }
@@ -132,7 +133,8 @@ static int on_rows(void *ctx, const struct group_row_event *e, struct err *err)
 {
     struct session *s = ctx;
 
-    if (in_snapshot(s, e))
+    /* whether an XA transaction is in the snapshot depends on where its commit is */
+    if (!s->xa.open && in_snapshot(s, e))
         return 0;
     if (s->txn == NULL) {
         s->txn = txn_new(s->info.seq, &s->info.start, MIN(s->packet_max / 4, (size_t)1024 * 1024));
@@ -141,6 +143,8 @@ static int on_rows(void *ctx, const struct group_row_event *e, struct err *err)
     }
     if (change_event(&s->changer, s->txn, e, err) < 0)
         return -1;
+    if (s->xa.open)
+        return xa_rows(s, err);
     if (s->big == NULL && (txn_bytes(s->txn) > TXN_BYTES_MAX || s->txn->row_count > TXN_ROWS_MAX))
         return big_begin(s, err);
     if (s->big != NULL && s->txn->text.len > BIG_FLUSH_BYTES)
@@ -171,6 +175,8 @@ static int on_savepoint(void *ctx, enum statement_kind kind, const char *name, s
         if (s->txn == NULL)
             return err_set(err, ERR_NOMEM, "no memory for a transaction");
     }
+    if (s->xa.open && s->big != NULL)
+        return err_set(err, ERR_NOT_SUPPORTED, "a savepoint in a very large XA transaction");
     if (s->big != NULL) {
         if (big_send(s, 0, s->txn->stmt_count, err) < 0 || bundle_flush(s->big, err) < 0)
             return -1;
@@ -210,7 +216,8 @@ static int hand_over(struct session *s, struct txn **txn, const struct group_end
 static int on_end(void *ctx, bool commit, const struct binlog_pos *end, int64_t ts, struct err *err)
 {
     struct session *s = ctx;
-    struct group_end g = { s->info.seq, *end, ts, s->info.gtid, s->info.has_gtid };
+    struct group_end g = { s->info.seq, *end, ts, s->info.gtid,
+                           s->info.has_gtid && !group_abandoned(s->group) };
 
     if (s->big != NULL) {
         if (big_end(s, commit, &g, err) < 0)
@@ -230,102 +237,6 @@ static int on_end(void *ctx, bool commit, const struct binlog_pos *end, int64_t 
 
 /* ---- statements ---- */
 
-enum verdict { V_PASS, V_TELL, V_STOP };
-
-static bool is_foreign_db(const struct session *s, const char *db)
-{
-    return scope_is_system_db(db) || strcasecmp(db, s->sync->w->task->control_schema) == 0;
-}
-
-/* -1: out of memory. */
-static int matches(const struct session *s, enum scope_kind kind, const struct object_ref *r,
-                   struct err *err)
-{
-    struct scope_object o = { 0 };
-    int got = scope_match(s->sync->scope, kind, r->db, r->name, &o, err);
-
-    if (got == 1)
-        scope_object_done(&o);
-    return got;
-}
-
-/*
- * Tables in the catalog exist as long as this step runs, because any DDL on them ends it: a CREATE
- * … IF NOT EXISTS of one changes nothing, and other statements matter only for those in it.
- */
-static int judge_table(const struct session *s, const struct object_ref *r, enum verdict *ret,
-                       struct err *err)
-{
-    int got;
-
-    if (plans_find(s->plans, r->db, r->name) != NULL) {
-        *ret = r->created && r->if_not_exists ? V_PASS : V_STOP;
-        return 0;
-    }
-    got = r->created ? matches(s, SCOPE_TABLE, r, err) : 0;
-    *ret = got == 1 ? V_STOP : V_PASS;
-    return got < 0 ? -1 : 0;
-}
-
-static int judge_ref(const struct session *s, const struct statement *st,
-                     const struct object_ref *r, enum verdict *ret, struct err *err)
-{
-    int got;
-
-    *ret = V_PASS;
-    if (is_foreign_db(s, r->db))
-        return 0;
-    switch (r->kind) {
-    case OBJ_TABLE:
-        return judge_table(s, r, ret, err);
-    case OBJ_VIEW:
-        got = matches(s, SCOPE_VIEW, r, err);
-        *ret = got == 1 ? V_TELL : V_PASS;
-        return got < 0 ? -1 : 0;
-    case OBJ_DATABASE:
-        if (plans_has_db(s->plans, r->db))
-            *ret = strncmp(st->verb, "DROP", 4) == 0 ? V_STOP : V_TELL;
-        else if (scope_may_match_db(s->sync->scope, r->db))
-            *ret = V_TELL;
-        return 0;
-    case OBJ_ROUTINE:
-    case OBJ_TRIGGER:
-    case OBJ_EVENT:
-        *ret = scope_whole_db(s->sync->scope, r->db) ? V_TELL : V_PASS;
-        return 0;
-    }
-    return 0;
-}
-
-/* Everything before it is applied and stored, so that whoever resumes comes upon it at once. */
-static int stop_at_ddl(struct session *s, const struct group_statement *st,
-                       const struct object_ref *r, struct err *err)
-{
-    if (session_wait_idle(s, err) < 0 || session_checkpoint(s, err) < 0)
-        return -1;
-    return err_set(err, ERR_DDL_IN_STREAM, "%s on %s%s%s at %s:%" PRIu64 ": %.*s", st->parsed->verb,
-                   r->db, *r->name != '\0' ? "." : "", r->name, st->start.file, st->start.offset,
-                   (int)MIN(st->sql_len, (size_t)200), st->sql);
-}
-
-static int on_ddl(struct session *s, const struct group_statement *st, struct err *err)
-{
-    for (size_t i = 0; i < st->parsed->ref_count; i++) {
-        const struct object_ref *r = &st->parsed->refs[i];
-        enum verdict v;
-
-        if (judge_ref(s, st->parsed, r, &v, err) < 0)
-            return -1;
-        if (v == V_STOP)
-            return stop_at_ddl(s, st, r, err);
-        if (v == V_TELL)
-            report_event(s->sync->w->report, "WARN", "ddl_not_carried",
-                         "not carried to the target: %s of %s%s%s at %s:%" PRIu64, st->parsed->verb,
-                         r->db, *r->name != '\0' ? "." : "", r->name, st->pos.file, st->pos.offset);
-    }
-    return 0;
-}
-
 static int on_dml(struct session *s, const struct group_statement *st, struct err *err)
 {
     for (size_t i = 0; i < st->parsed->ref_count; i++) {
@@ -344,13 +255,10 @@ static int on_statement(void *ctx, const struct group_statement *st, struct err 
 
     switch (st->parsed->kind) {
     case ST_DDL:
-        return on_ddl(s, st, err);
+    case ST_UNKNOWN:
+        return ddl_seen(s, st, err);
     case ST_DML:
         return on_dml(s, st, err);
-    case ST_UNKNOWN:
-        return err_set(err, ERR_DDL_UNPARSED,
-                       "a statement at %s:%" PRIu64 " is not understood: %.*s", st->pos.file,
-                       st->pos.offset, (int)MIN(st->sql_len, (size_t)200), st->sql);
     case ST_EMPTY:
     case ST_HARMLESS:
     case ST_BEGIN:
@@ -369,4 +277,6 @@ static int on_statement(void *ctx, const struct group_statement *st, struct err 
     return 0;
 }
 
-const struct group_ops feed_ops = { on_begin, on_rows, on_savepoint, on_statement, on_end };
+const struct group_ops feed_ops = {
+    on_begin, on_rows, on_savepoint, on_statement, on_end, xa_event
+};

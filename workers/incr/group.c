@@ -6,10 +6,11 @@
 #include <string.h>
 
 #include "base/map.h"
+#include "workers/mysql/ddl/charset.h"
 
 #include "base/banned.h"
 
-enum { MAPS_MAX = 2048, XA_ONE_PHASE = 1, FIRST_EVENT_OFFSET = 4 };
+enum { MAPS_MAX = 2048, FIRST_EVENT_OFFSET = 4 };
 
 struct map_entry {
     struct table_map *map;
@@ -20,18 +21,17 @@ struct map_entry {
 
 struct group {
     const struct plans *plans;
+    const struct facts *facts;
     const struct group_ops *ops;
     void *ctx;
     struct binlog_format format;
     struct map_entry *maps;
     size_t map_count, map_cap;
-    struct map *xa_passed; /* xids prepared without a row in scope */
     uint64_t seq;
     struct binlog_pos start, pos, end; /* of the group; of the event */
     bool open, begun, skip;
     bool mariadb_group;
-    bool scope_rows; /* a row in scope has come in this group */
-    char *xid;       /* of an XA transaction, as written */
+    bool abandoned; /* the group being ended never ended at the source */
 };
 
 static int here(const struct group *g, struct err *err)
@@ -54,9 +54,7 @@ int group_new(const struct plans *plans, const struct group_ops *ops, void *ctx,
     _cleanup_(group_freep)
     struct group *g = calloc(1, sizeof(*g));
 
-    if (g != NULL)
-        g->xa_passed = map_new();
-    if (g == NULL || g->xa_passed == NULL)
+    if (g == NULL)
         return err_set(err, ERR_NOMEM, "no memory for the reader of transactions");
     g->plans = plans;
     g->ops = ops;
@@ -72,8 +70,6 @@ void group_free(struct group *g)
         return;
     maps_clear(g);
     free(g->maps);
-    map_free(g->xa_passed);
-    free(g->xid);
     free(g);
 }
 
@@ -92,6 +88,17 @@ const struct binlog_format *group_format(const struct group *g)
     return &g->format;
 }
 
+void group_set_plans(struct group *g, const struct plans *plans)
+{
+    maps_clear(g);
+    g->plans = plans;
+}
+
+void group_set_facts(struct group *g, const struct facts *facts)
+{
+    g->facts = facts;
+}
+
 /* ---- begin and end ---- */
 
 static int group_begin(struct group *g, const struct gtid *gtid, struct err *err)
@@ -105,7 +112,6 @@ static int group_begin(struct group *g, const struct gtid *gtid, struct err *err
     }
     g->open = true;
     g->begun = false;
-    g->scope_rows = false;
     g->mariadb_group = false;
     g->start = g->pos;
     got = g->ops->begin(g->ctx, &info, err);
@@ -116,8 +122,6 @@ static int group_begin(struct group *g, const struct gtid *gtid, struct err *err
 static int group_end(struct group *g, bool commit, uint32_t ts, struct err *err)
 {
     g->open = g->begun = false;
-    free(g->xid);
-    g->xid = NULL;
     if (g->map_count > MAPS_MAX)
         maps_clear(g);
     return g->ops->end(g->ctx, commit, &g->end, ts, err);
@@ -132,9 +136,31 @@ static int group_abandon(struct group *g, uint32_t ts, struct err *err)
     if (!g->open)
         return 0;
     g->end = g->pos; /* the next group begins with this event */
+    g->abandoned = true;
     got = group_end(g, false, ts, err);
+    g->abandoned = false;
     g->end = end;
     return got;
+}
+
+bool group_abandoned(const struct group *g)
+{
+    return g->abandoned;
+}
+
+int group_era(struct group *g, const struct binlog_pos *start, struct err *err)
+{
+    int got;
+
+    g->pos = g->end = *start;
+    got = group_abandon(g, 0, err);
+    maps_clear(g);
+    return got;
+}
+
+static int xa(struct group *g, enum group_xa what, const char *xid, struct err *err)
+{
+    return g->skip || g->ops->xa(g->ctx, what, xid, err) == 0 ? 0 : here(g, err);
 }
 
 static int on_gtid(struct group *g, const struct event *e, struct err *err)
@@ -147,7 +173,7 @@ static int on_gtid(struct group *g, const struct event *e, struct err *err)
         return -1;
     g->mariadb_group = id.gtid.mariadb;
     g->begun = id.gtid.mariadb && !id.standalone; /* MariaDB's GTID event stands for BEGIN */
-    return 0;
+    return id.prepared_xid[0] != '\0' ? xa(g, GROUP_XA_BEGUN, id.prepared_xid, err) : 0;
 }
 
 /* ---- tables and rows ---- */
@@ -239,7 +265,6 @@ static int on_rows(struct group *g, const struct event *e, struct err *err)
     }
     if (m->plan == NULL)
         return 0;
-    g->scope_rows = true;
     ev.map = m->map;
     ev.plan = m->plan;
     return g->ops->rows(g->ctx, &ev, err);
@@ -247,38 +272,39 @@ static int on_rows(struct group *g, const struct event *e, struct err *err)
 
 /* ---- statements ---- */
 
-/* Prepared under XA: its rows come now, whether they count is said later, perhaps much later. */
-static int xa_prepared(struct group *g, uint32_t ts, struct err *err)
-{
-    if (g->scope_rows) {
-        (void)err_set(err, ERR_NOT_SUPPORTED,
-                      "an XA transaction with rows in scope was prepared at the source");
-        return here(g, err);
-    }
-    if (g->xid != NULL && map_set(g->xa_passed, g->xid, g) < 0)
-        return err_set(err, ERR_NOMEM, "no memory for an XA transaction's name");
-    return group_end(g, true, ts, err);
-}
-
-static int xa_committed(struct group *g, const char *xid, uint32_t ts, struct err *err)
-{
-    if (map_get(g->xa_passed, xid) == NULL && !g->skip) {
-        (void)err_set(err, ERR_NOT_SUPPORTED,
-                      "XA COMMIT of a transaction whose rows were not seen here: %.200s", xid);
-        return here(g, err);
-    }
-    return group_end(g, true, ts, err);
-}
-
 static int on_xa_prepare(struct group *g, const struct event *e, struct err *err)
 {
-    bool one_phase = e->body_len > 0 && e->body[0] == XA_ONE_PHASE;
+    char xid[XID_TEXT_MAX];
+    bool one_phase;
 
+    if (event_xa_prepare(e, xid, &one_phase, err) < 0)
+        return here(g, err);
     if (!g->open) {
         (void)err_set(err, ERR_BINLOG_MALFORMED, "XA PREPARE outside of a transaction");
         return here(g, err);
     }
-    return one_phase ? group_end(g, true, e->timestamp, err) : xa_prepared(g, e->timestamp, err);
+    if (xa(g, one_phase ? GROUP_XA_ONE_PHASE : GROUP_XA_PREPARED, xid, err) < 0)
+        return -1;
+    return group_end(g, true, e->timestamp, err);
+}
+
+/* As a statement: the outcome of what was prepared before, or the end of the group's own rows. */
+static int on_xa_outcome(struct group *g, const struct statement *s, uint32_t ts, struct err *err)
+{
+    bool commit = s->kind == ST_XA_COMMIT, own;
+
+    if (!g->open && group_begin(g, NULL, err) < 0)
+        return -1;
+    own = g->begun;
+    if (own && !commit)
+        return group_end(g, false, ts, err);
+    if (xa(g,
+           own      ? GROUP_XA_ONE_PHASE
+           : commit ? GROUP_XA_COMMITTED
+                    : GROUP_XA_ROLLED_BACK,
+           s->name, err) < 0)
+        return -1;
+    return group_end(g, true, ts, err);
 }
 
 static int begin_statement(struct group *g, const struct statement *s, struct err *err)
@@ -286,33 +312,53 @@ static int begin_statement(struct group *g, const struct statement *s, struct er
     if (!g->open && group_begin(g, NULL, err) < 0)
         return -1;
     g->begun = true;
-    if (s->kind == ST_XA_START) {
-        free(g->xid);
-        g->xid = strdup(s->name);
-        if (g->xid == NULL)
-            return err_set(err, ERR_NOMEM, "no memory for an XA transaction's name");
-    }
+    if (s->kind == ST_XA_START)
+        return xa(g, GROUP_XA_BEGUN, s->name, err);
     return 0;
+}
+
+/* A statement in UTF-8 with the database it ran in. */
+struct query_text {
+    const struct event_query *event;
+    const char *sql;
+    size_t sql_len;
+    char *db, *owned; /* owned: the text, when it had to be converted */
+    bool unreadable;  /* it could not be */
+};
+
+static void query_text_done(struct query_text *t)
+{
+    free(t->db);
+    free(t->owned);
 }
 
 /* What is neither begin nor end: told to the caller, and a group of its own outside of a
  * transaction. */
-static int other_statement(struct group *g, const struct event *e, const struct event_query *q,
+static int other_statement(struct group *g, const struct event *e, const struct query_text *q,
                            const struct statement *s, struct err *err)
 {
     struct group_statement st = {
-        .parsed = s, .sql = q->sql, .sql_len = q->sql_len, .pos = g->pos
+        .parsed = s,
+        .sql = q->sql,
+        .sql_len = q->sql_len,
+        .unreadable = q->unreadable,
+        .query = q->event,
+        .default_db = q->db,
+        .ts = e->timestamp,
+        .pos = g->pos,
+        .end = g->end,
     };
 
     if (!g->open && group_begin(g, NULL, err) < 0)
         return -1;
     st.start = g->start;
+    st.in_group = g->begun;
     if (!g->skip && g->ops->statement(g->ctx, &st, err) < 0)
         return -1;
     return g->begun ? 0 : group_end(g, true, e->timestamp, err);
 }
 
-static int on_statement(struct group *g, const struct event *e, const struct event_query *q,
+static int on_statement(struct group *g, const struct event *e, const struct query_text *q,
                         const struct statement *s, struct err *err)
 {
     switch (s->kind) {
@@ -328,17 +374,11 @@ static int on_statement(struct group *g, const struct event *e, const struct eve
     case ST_RELEASE:
         return g->open && !g->skip ? g->ops->savepoint(g->ctx, s->kind, s->name, err) : 0;
     case ST_XA_END:
+    case ST_XA_PREPARE: /* the XA_PREPARE event tells */
         return 0;
-    case ST_XA_PREPARE:
-        return g->open ? xa_prepared(g, e->timestamp, err) : 0;
     case ST_XA_COMMIT:
-        if (!g->open && group_begin(g, NULL, err) < 0)
-            return -1;
-        return xa_committed(g, s->name, e->timestamp, err);
     case ST_XA_ROLLBACK:
-        if (!g->open && group_begin(g, NULL, err) < 0)
-            return -1;
-        return group_end(g, false, e->timestamp, err);
+        return on_xa_outcome(g, s, e->timestamp, err);
     case ST_EMPTY:
     case ST_HARMLESS:
     case ST_DDL:
@@ -364,22 +404,68 @@ static unsigned version_of(const char *text)
     return parts[0] * 10000 + parts[1] * 100 + parts[2];
 }
 
-static int parse_statement(struct group *g, const struct event_query *q, struct statement *ret,
+unsigned group_version(const struct group *g)
+{
+    return version_of(g->format.server_version);
+}
+
+static bool is_ascii(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)text[i] >= 0x80)
+            return false;
+    return true;
+}
+
+/* The name of the set that the statement is written in; most are UTF-8. */
+static const char *charset_of(const struct group *g, const struct event_query *q)
+{
+    const char *collation = g->facts != NULL && q->charset_client != 0
+                                ? facts_collation_name(g->facts, q->charset_client)
+                                : NULL;
+    const char *charset = collation != NULL ? facts_collation_charset(g->facts, collation) : NULL;
+
+    return charset != NULL ? charset : "utf8mb4";
+}
+
+static int read_text(struct group *g, const struct event_query *q, struct query_text *ret,
+                     struct err *err)
+{
+    struct query_text t = { .event = q, .sql = q->sql, .sql_len = q->sql_len };
+    struct err unreadable = { 0 };
+
+    t.db = strndup(q->db, q->db_len);
+    if (t.db == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for a statement");
+    if (!is_ascii(q->sql, q->sql_len)) {
+        size_t len;
+        if (charset_to_utf8(charset_of(g, q), q->sql, q->sql_len, &t.owned, &len, &unreadable) ==
+            0) {
+            t.sql = t.owned;
+            t.sql_len = len;
+        } else {
+            t.unreadable = true;
+        }
+    }
+    *ret = t;
+    return 0;
+}
+
+static int parse_statement(struct group *g, const struct query_text *t, struct statement *ret,
                            struct err *err)
 {
-    char *db = strndup(q->db, q->db_len);
-    struct statement_context c = { .default_db = db,
+    const struct event_query *q = t->event;
+    struct statement_context c = { .default_db = t->db,
                                    .sql_mode = q->has_sql_mode ? q->sql_mode : 0,
                                    .mariadb = g->format.mariadb,
-                                   .version = version_of(g->format.server_version) };
-    int got = -1;
+                                   .version = group_version(g) };
 
-    if (db == NULL)
-        (void)err_set(err, ERR_NOMEM, "no memory for a statement");
-    else
-        got = statement_parse(q->sql, q->sql_len, &c, ret, err);
-    free(db);
-    return got;
+    if (statement_parse(t->sql, t->sql_len, &c, ret, err) < 0)
+        return -1;
+    /* Bytes of a set that we can't read may be taken for quotes: what was found is not sure. */
+    if (t->unreadable && (ret->kind == ST_DDL || ret->kind == ST_DML || ret->kind == ST_HARMLESS))
+        ret->kind = ST_UNKNOWN;
+    return 0;
 }
 
 /* What MariaDB sends in place of an event that it thinks we don't know: rows may be missing. */
@@ -394,6 +480,8 @@ static int on_query(struct group *g, const struct event *e, struct err *err)
 {
     _cleanup_(event_query_done)
     struct event_query q = { 0 };
+    _cleanup_(query_text_done)
+    struct query_text t = { 0 };
     _cleanup_(statement_done)
     struct statement s = { 0 };
 
@@ -404,9 +492,12 @@ static int on_query(struct group *g, const struct event *e, struct err *err)
                       (int)MIN(q.sql_len, (size_t)120), q.sql);
         return here(g, err);
     }
-    if (parse_statement(g, &q, &s, err) < 0)
+    if (read_text(g, &q, &t, err) < 0 || parse_statement(g, &t, &s, err) < 0)
         return -1;
-    return on_statement(g, e, &q, &s, err);
+    /* An ALTER that is logged in two parts changes the table with the second. */
+    if ((q.alter_part & (QUERY_ALTER_BEGINS | QUERY_ALTER_FAILED)) != 0 && s.kind == ST_DDL)
+        s.kind = ST_EMPTY;
+    return on_statement(g, e, &t, &s, err);
 }
 
 /* ---- events ---- */

@@ -14,6 +14,7 @@
 #include "workers/mysql/binlog/event.h"
 #include "workers/mysql/binlog/rows.h"
 #include "workers/mysql/ddl/statement.h"
+#include "workers/mysql/facts.h"
 #include "workers/relay/segment.h"
 
 struct group_info {
@@ -33,12 +34,28 @@ struct group_row_event {
 
 struct group_statement {
     const struct statement *parsed;
-    const char *sql;
+    const char *sql; /* in UTF-8 */
     size_t sql_len;
+    bool unreadable;                 /* … which it could not be brought to */
     const struct event_query *query; /* the session it ran in */
-    int64_t ts;                      /* Unix seconds */
-    struct binlog_pos pos;           /* of the event */
+    const char *default_db;
+    int64_t ts;              /* Unix seconds */
+    struct binlog_pos pos;   /* of the event */
     struct binlog_pos start; /* of the group: where reading goes on after a person has acted */
+    struct binlog_pos end;   /* behind the event */
+    bool in_group;           /* more of its transaction follows */
+};
+
+/*
+ * XA. A group with rows that is BEGUN ends as PREPARED (nobody knows yet whether they count) or as
+ * ONE_PHASE (they do). COMMITTED and ROLLED_BACK are what a later group consists of.
+ */
+enum group_xa {
+    GROUP_XA_BEGUN,
+    GROUP_XA_PREPARED,
+    GROUP_XA_ONE_PHASE,
+    GROUP_XA_COMMITTED,
+    GROUP_XA_ROLLED_BACK
 };
 
 /* Each returns 0 or -1; begin may return 1: this group is not wanted, only its end is called. */
@@ -49,6 +66,8 @@ struct group_ops {
     int (*statement)(void *ctx, const struct group_statement *s, struct err *err);
     /* `end`: where the next group may begin. `ts`: Unix seconds at the source. */
     int (*end)(void *ctx, bool commit, const struct binlog_pos *end, int64_t ts, struct err *err);
+    /* Right after begin, right before end. `xid`: as XA COMMIT in the binlog has it. */
+    int (*xa)(void *ctx, enum group_xa what, const char *xid, struct err *err);
 };
 
 struct group;
@@ -64,11 +83,26 @@ DEFINE_CLEANUP(struct group, group_free)
  * group_feed() - one RECORD_EVENT
  *
  * Errors: those of the decoder and of the callbacks; ERR_BINLOG_EVENT for what is not known;
- * ERR_BINLOG_STATEMENT for changes logged as statements; ERR_NOT_SUPPORTED for XA in scope.
+ * ERR_BINLOG_STATEMENT for changes logged as statements.
  */
 int group_feed(struct group *g, const struct record *r, struct err *err);
+/*
+ * group_era() - what follows comes from another server and begins at `start`
+ *
+ * A transaction that is open ends without a commit: the old server died in it, and the new one
+ * sends it again as another one. So that the numbers stay the same it keeps its own.
+ */
+int group_era(struct group *g, const struct binlog_pos *start, struct err *err);
+/* group_abandoned(): within ops->end: the source never ended it, its GTID was not used up. */
+bool group_abandoned(const struct group *g);
 bool group_open(const struct group *g);    /* within a transaction */
 uint64_t group_seq(const struct group *g); /* of the group that is open, or of the last one */
 const struct binlog_format *group_format(const struct group *g);
+/* group_set_plans(): other plans from now on; table maps come again with the next statement. */
+void group_set_plans(struct group *g, const struct plans *plans);
+/* group_set_facts(): character sets of statements are known by it; borrowed, may change. */
+void group_set_facts(struct group *g, const struct facts *facts);
+/* group_version(): of the server that wrote what is read now; 0: not known. */
+unsigned group_version(const struct group *g);
 
 #endif

@@ -73,6 +73,17 @@ static int sessions(struct sync *y, struct err *err)
     }
 }
 
+/* As the relay had it when it chose the tables. */
+static int prepare_scope(struct sync *y, struct err *err)
+{
+    const struct task *t = y->w->task;
+
+    scope_fold_case(y->scope, y->source.lower_case_table_names != 0);
+    if (scope_exclude_db(y->scope, t->control_schema) < 0)
+        return err_set(err, ERR_NOMEM, "no memory for the project's objects");
+    return scope_set_category(y->scope, json_get_str(t->doc, "tableCategory", NULL), err);
+}
+
 int incr_run(struct worker *w, struct err *err)
 {
     struct sync y = { .w = w, .lanes = lanes_of(w->task) };
@@ -84,8 +95,9 @@ int incr_run(struct worker *w, struct err *err)
     if (scope_new(task_mapping(w->task), &y.scope, err) == 0) {
         got = ask_source(&y, err);
         if (got == 0) {
-            scope_fold_case(y.scope, y.source.lower_case_table_names != 0);
-            got = sessions(&y, err);
+            got = prepare_scope(&y, err);
+            if (got == 0)
+                got = sessions(&y, err);
         }
     }
     scope_free(y.scope);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/json.h"
 #include "workers/mysql/sqltext.h"
 
 #include "base/banned.h"
@@ -13,8 +14,11 @@ enum { PREFIX_MAX = 1024 * 1024, NAME_KEY_MAX = 1024 };
 
 /* ---- literals ---- */
 
-/* Character sets in which bytes below 0x80 are ASCII (MySQL manual, "Supported Character Sets and
- * Collations"). */
+/*
+ * Character sets in which bytes below 0x80 are ASCII and are what ASCII converts to (MySQL manual,
+ * "Supported Character Sets and Collations"). Not armscii8: it has quotes, brackets and points
+ * twice, and MySQL 5.6 converts to the others.
+ */
 static bool ascii_based(const char *charset)
 {
     /* clang-format off */
@@ -22,7 +26,7 @@ static bool ascii_based(const char *charset)
         "latin1", "latin2", "latin5", "latin7", "ascii", "greek", "hebrew", "koi8r", "koi8u",
         "cp1250", "cp1251", "cp1256", "cp1257", "cp850", "cp852", "cp866", "gbk", "gb2312",
         "gb18030", "euckr", "ujis", "eucjpms", "big5", "tis620", "macroman", "macce", "keybcs2",
-        "geostd8", "armscii8",
+        "geostd8",
     };
     /* clang-format on */
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
@@ -215,7 +219,11 @@ static int plan_init(struct table_plan *p, const struct table *t, struct err *er
     p->filtered = t->where != NULL && *t->where != '\0';
     p->literals = calloc(n, sizeof(*p->literals));
     p->charset_names = calloc(n, sizeof(*p->charset_names));
-    if (p->literals == NULL || p->charset_names == NULL)
+    p->enum_zeros = calloc(n, sizeof(*p->enum_zeros));
+    p->target_json = calloc(n, sizeof(*p->target_json));
+    p->same_charset = calloc(n, sizeof(*p->same_charset));
+    if (p->literals == NULL || p->charset_names == NULL || p->enum_zeros == NULL ||
+        p->target_json == NULL || p->same_charset == NULL)
         return err_set(err, ERR_NOMEM, "no memory for table %s.%s", t->db, t->name);
     for (size_t i = 0; i < t->column_count; i++) {
         p->literals[i] = literal_of(&t->columns[i]);
@@ -303,8 +311,20 @@ struct table_plan *plans_find(const struct plans *p, const char *db, const char 
     return name_key(db, name, p->fold_case, key) ? map_get(p->by_name, key) : NULL;
 }
 
-void plans_target_json(struct plans *p, const char *mapped_db, const char *mapped_name,
-                       const char *column)
+static int target_enum(struct table_plan *t, size_t c, const char *column_type, struct err *err)
+{
+    _cleanup_(json_putp)
+    struct json_object *labels = NULL;
+
+    if (type_labels(column_type, &labels, err) < 0)
+        return err_wrap(err, "%s.%s.%s", t->t->mapped_db, t->t->mapped_name, t->t->columns[c].name);
+    type_enum_zero(t->t->columns[c].labels, labels, t->enum_zeros[c]);
+    return 0;
+}
+
+int plans_target_column(struct plans *p, const char *mapped_db, const char *mapped_name,
+                        const char *column, const char *data_type, const char *column_type,
+                        const char *charset, struct err *err)
 {
     for (size_t i = 0; i < p->count; i++) {
         struct table_plan *t = &p->tables[i];
@@ -313,9 +333,18 @@ void plans_target_json(struct plans *p, const char *mapped_db, const char *mappe
             strcasecmp(t->t->mapped_name, mapped_name) != 0)
             continue;
         c = table_column(t->t, column);
-        if (c >= 0 && t->literals[c] == LIT_UTF8)
+        if (c < 0)
+            continue;
+        t->same_charset[c] =
+            t->charset_names[c] != NULL && strcasecmp(t->charset_names[c], charset) == 0;
+        t->target_json[c] = strcasecmp(data_type, "json") == 0;
+        if (t->target_json[c] && t->literals[c] == LIT_UTF8)
             t->literals[c] = LIT_JSON;
+        if (strcasecmp(data_type, "enum") == 0 && t->literals[c] == LIT_ENUM &&
+            target_enum(t, (size_t)c, column_type, err) < 0)
+            return -1;
     }
+    return 0;
 }
 
 bool plans_has_db(const struct plans *p, const char *db)
@@ -380,6 +409,9 @@ void plans_free(struct plans *p)
         free(t->children);
         free(t->literals);
         free(t->charset_names);
+        free(t->enum_zeros);
+        free(t->target_json);
+        free(t->same_charset);
         free(t->insert_prefix);
         free(t->replace_prefix);
     }

@@ -10,6 +10,7 @@
 #include "workers/mysql/binlog/position.h"
 #include "workers/mysql/catalog.h"
 #include "workers/mysql/dialect.h"
+#include "workers/mysql/types.h"
 
 /* How a column's value becomes a literal: decided once a column. */
 enum literal {
@@ -55,9 +56,13 @@ struct table_plan {
     size_t key_count;
     struct child *children; /* tables whose foreign keys refer to this one */
     size_t child_count;
-    enum literal *literals;               /* per column */
-    const char **charset_names;           /* per column: for an introducer, or NULL */
-    char *insert_prefix, *replace_prefix; /* up to and with "VALUES " */
+    enum literal *literals;     /* per column */
+    const char **charset_names; /* per column: for an introducer, or NULL */
+    bool *same_charset;         /* per column: text in the same character set at the target */
+    bool *target_json;          /* per column: of type JSON at the target */
+    char (*enum_zeros)[TYPE_ENUM_ZERO_SIZE]; /* per column: what an ENUM at the target reads as
+                                                number 0; "": it is none there */
+    char *insert_prefix, *replace_prefix;    /* up to and with "VALUES " */
     size_t insert_prefix_len, replace_prefix_len;
     struct binlog_pos skip_until; /* events before it are in the copy (tables without a key) */
     bool filtered;                /* has a row filter */
@@ -77,9 +82,15 @@ int plans_new(const struct catalog *c, bool fold_case, struct plans **ret, struc
 void plans_free(struct plans *p);
 DEFINE_CLEANUP(struct plans, plans_free)
 struct table_plan *plans_find(const struct plans *p, const char *db, const char *name);
-/* plans_target_json(): this column is of type JSON at the target, whatever it is at the source. */
-void plans_target_json(struct plans *p, const char *mapped_db, const char *mapped_name,
-                       const char *column);
+/*
+ * plans_target_column() - what a column is at the target, where that matters: JSON is compared as
+ * such; an ENUM takes number 0, the empty value of a text that was no label
+ *
+ * @data_type, @column_type, @charset  as information_schema.COLUMNS has them
+ */
+int plans_target_column(struct plans *p, const char *mapped_db, const char *mapped_name,
+                        const char *column, const char *data_type, const char *column_type,
+                        const char *charset, struct err *err);
 bool plans_has_db(const struct plans *p, const char *db);
 
 #endif

@@ -1,6 +1,7 @@
 #include "workers/incr/session.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/num.h"
+#include "workers/mysql/mapping.h"
 
 #include "base/banned.h"
 
@@ -84,7 +86,7 @@ static int read_checkpoint(struct session *s, struct err *err)
     if (got == 0)
         return err_set(err, ERR_CONTROL_SCHEMA,
                        "the starting position of %s is not stored at the target", t->project_id);
-    if (s->cp.gtid_set != NULL && s->cp.gtid_set[0] != '\0' &&
+    if (s->cp.gtid_set != NULL && /* NULL: not all that was applied is known by its GTID */
         gtid_set_parse(s->cp.gtid_set, s->sync->source.gtid_mariadb, &s->gtids, err) < 0)
         return -1;
     s->stored_seq = s->cp.seq;
@@ -105,24 +107,44 @@ static int read_catalog(struct session *s, struct err *err)
     return plans_new(s->catalog, s->sync->source.lower_case_table_names != 0, &s->plans, err);
 }
 
-/* MariaDB's JSON is text there and may be JSON here: such a column is compared as JSON. */
-static int read_json_columns(struct session *s, struct err *err)
+/* Types of the target that change how a value is written or compared (plan.h). */
+static int read_target_columns(struct session *s, struct err *err)
 {
     _cleanup_(result_done)
     struct result r = { 0 };
     int got;
 
-    if (!s->sink.json_type)
-        return 0;
     if (conn_queryf(s->conn, &r, err,
-                    "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS"
-                    " WHERE DATA_TYPE = 'json' AND TABLE_SCHEMA NOT IN"
+                    "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE,"
+                    " CHARACTER_SET_NAME FROM information_schema.COLUMNS"
+                    " WHERE (DATA_TYPE IN ('json', 'enum') OR CHARACTER_SET_NAME IS NOT NULL)"
+                    " AND TABLE_SCHEMA NOT IN"
                     " ('mysql', 'sys', 'information_schema', 'performance_schema')") < 0)
         return -1;
-    while ((got = result_next(&r, err)) == 1)
-        plans_target_json(s->plans, result_str(&r, 0, ""), result_str(&r, 1, ""),
-                          result_str(&r, 2, ""));
+    while ((got = result_next(&r, err)) == 1) {
+        if (plans_target_column(s->plans, result_str(&r, 0, ""), result_str(&r, 1, ""),
+                                result_str(&r, 2, ""), result_str(&r, 3, ""), result_str(&r, 4, ""),
+                                result_str(&r, 5, ""), err) < 0)
+            return -1;
+    }
     return got;
+}
+
+/* In the order of their numbers, as cw_schema is read. */
+static struct table_plan *plan_of_number(const struct plans *p, unsigned number)
+{
+    size_t from = 0, to = p->count;
+
+    while (from < to) {
+        size_t mid = from + (to - from) / 2;
+        if (p->tables[mid].t->number == number)
+            return &p->tables[mid];
+        if (p->tables[mid].t->number < number)
+            from = mid + 1;
+        else
+            to = mid;
+    }
+    return NULL;
 }
 
 /* Where safe mode ends, and from where on tables without a key are applied. */
@@ -133,12 +155,12 @@ static int read_copy_end(struct session *s, struct err *err)
     size_t count = 0;
     int got;
 
-    if (!t->do_full)
-        return 0;
     got =
         control_copy_end_get(s->conn, t->control_schema, t->project_id, &s->changer.safe_end, err);
     if (got < 0)
         return -1;
+    if (got == 0 && !t->do_full)
+        return 0; /* nor has a reset of the position made some of the stream come again */
     if (got == 0 || s->changer.safe_end.file[0] == '\0')
         return err_set(err, ERR_CONTROL_SCHEMA,
                        "where the copy of %s ended is not stored at the target", t->project_id);
@@ -147,12 +169,48 @@ static int read_copy_end(struct session *s, struct err *err)
         0)
         return -1;
     for (size_t i = 0; i < count; i++) {
-        struct table_plan *p = plans_find(s->plans, list[i].db, list[i].name);
+        struct table_plan *p = plan_of_number(s->plans, list[i].number);
         if (p != NULL && p->keyless)
             p->skip_until = list[i].pos;
     }
     snapshot_positions_free(list, count);
     return 0;
+}
+
+/* ---- what DDL is judged by ---- */
+
+static int load_facts(struct session *s, struct err *err)
+{
+    const struct task *t = s->sync->w->task;
+    _cleanup_(json_putp)
+    struct json_object *doc = NULL;
+    _cleanup_(conn_closep)
+    struct conn *source = NULL;
+    int got = control_facts_get(s->conn, t->control_schema, t->project_id, &doc, err);
+
+    if (got != 0)
+        return got < 0 ? -1 : facts_from_json(doc, &s->facts, err);
+    /* A project that was begun before they were kept. */
+    if (conn_open(&t->ends[END_SOURCE], NULL, &source, err) < 0 ||
+        facts_load(source, &s->sync->source, &s->facts, err) < 0)
+        return -1;
+    doc = facts_to_json(s->facts);
+    if (doc == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for what is known of the source");
+    return control_facts_put(s->conn, &s->fence, doc, err);
+}
+
+static int read_ddl_state(struct session *s, struct err *err)
+{
+    const struct task *t = s->sync->w->task;
+
+    ddl_rules_read(task_incr_config(t), &s->ddl_rules);
+    if (map_overrides_read(task_struct_config(t), &s->overrides, err) < 0 ||
+        load_facts(s, err) < 0 || dialect_collations(s->conn, &s->collations, err) < 0 ||
+        control_next_table(s->conn, t->control_schema, t->project_id, &s->next_table, err) < 0)
+        return -1;
+    return control_shadows_get(s->conn, t->control_schema, t->project_id, &s->shadows,
+                               &s->shadow_count, err);
 }
 
 /* Low-water mark: the highest any lane tells. Applied: what any lane tells beyond it. */
@@ -206,14 +264,17 @@ static int open_reader(struct session *s, struct err *err)
         return -1;
     if (relay_reader_open(strbuf_str(&dir), &s->cp.pos, &s->reader, err) < 0)
         return err_wrap(err, "read the relay from %s:%" PRIu64, s->cp.pos.file, s->cp.pos.offset);
-    return group_new(s->plans, &feed_ops, s, s->cp.seq, &s->group, err);
+    if (group_new(s->plans, &feed_ops, s, s->cp.seq, &s->group, err) < 0)
+        return -1;
+    group_set_facts(s->group, s->facts);
+    return 0;
 }
 
 static int session_open(struct session *s, struct err *err)
 {
     FAULT("incr.session.start");
     if (open_connections(s, err) < 0 || read_checkpoint(s, err) < 0 || read_catalog(s, err) < 0 ||
-        read_json_columns(s, err) < 0 || read_copy_end(s, err) < 0)
+        read_target_columns(s, err) < 0 || read_copy_end(s, err) < 0 || read_ddl_state(s, err) < 0)
         return -1;
     s->changer.writer = (struct sqlwriter){ .json_type = s->sink.json_type,
                                             .cascades = !s->sync->source.cascades_logged };
@@ -248,6 +309,10 @@ static void session_close(struct session *s, int patience_ms)
     filter_free(s->filter);
     plans_free(s->plans);
     catalog_free(s->catalog);
+    facts_free(s->facts);
+    map_free(s->collations);
+    map_free(s->overrides);
+    ddl_shadows_free(s->shadows, s->shadow_count);
     applied_done(&s->applied);
     gtid_set_free(s->gtids);
     checkpoint_done(&s->cp);
@@ -265,14 +330,24 @@ static int drain(struct session *s, struct err *err)
     while (pool_next_applied(s->pool, &g)) {
         s->cp.seq = g.seq;
         s->cp.pos = g.end;
-        if (g.has_gtid && s->gtids == NULL &&
-            gtid_set_parse("", g.gtid.mariadb, &s->gtids, err) < 0)
-            return -1;
-        if (g.has_gtid && gtid_set_add(s->gtids, &g.gtid) < 0)
+        if (g.has_gtid && s->gtids != NULL && gtid_set_add(s->gtids, &g.gtid) < 0)
             return err_set(err, ERR_NOMEM, "no memory for the GTID set");
         stats_applied(s, &g);
     }
     return 0;
+}
+
+int session_checkpoint_text(struct session *s, struct err *err)
+{
+    _cleanup_(strbuf_done)
+    struct strbuf text = STRBUF(16 * 1024 * 1024);
+
+    if (s->gtids == NULL)
+        return 0;
+    gtid_set_text(s->gtids, &text);
+    free(s->cp.gtid_set);
+    s->cp.gtid_set = NULL;
+    return strbuf_take(&text, &s->cp.gtid_set, err);
 }
 
 int session_checkpoint(struct session *s, struct err *err)
@@ -282,15 +357,8 @@ int session_checkpoint(struct session *s, struct err *err)
     s->checkpoint_at = clock_mono_ms() + CHECKPOINT_MS;
     if (s->cp.seq == s->stored_seq)
         return 0;
-    if (s->gtids != NULL) {
-        _cleanup_(strbuf_done)
-        struct strbuf text = STRBUF(16 * 1024 * 1024);
-        gtid_set_text(s->gtids, &text);
-        free(s->cp.gtid_set);
-        s->cp.gtid_set = NULL;
-        if (strbuf_take(&text, &s->cp.gtid_set, err) < 0)
-            return -1;
-    }
+    if (session_checkpoint_text(s, err) < 0)
+        return -1;
     s->cp.source_ts = s->applied_us / 1000000;
     FAULT("incr.checkpoint.before");
     if (control_checkpoint_put(s->conn, &s->fence, 0, &s->cp, err) < 0)
@@ -331,7 +399,154 @@ int session_wait_idle(struct session *s, struct err *err)
     return pool_error(s->pool, err);
 }
 
+/* ---- after a DDL ---- */
+
+static struct ddl_entry *entry_of(const struct ddl_outcome *o, const struct table *t)
+{
+    for (size_t i = 0; i < o->entry_count; i++) {
+        if (o->entries[i]->before == t)
+            return o->entries[i];
+    }
+    return NULL;
+}
+
+/* The catalog that comes of it: its tables are still the old one's and the outcome's. */
+static struct catalog *next_catalog(const struct session *s, const struct ddl_outcome *o)
+{
+    struct catalog *c = calloc(1, sizeof(*c));
+
+    if (c == NULL)
+        return NULL;
+    c->tables = calloc(s->catalog->count + o->entry_count + 1, sizeof(struct table *));
+    c->by_name = map_new(); /* plans have their own */
+    if (c->tables == NULL || c->by_name == NULL) {
+        catalog_free(c);
+        return NULL;
+    }
+    for (size_t i = 0; i < s->catalog->count; i++) {
+        const struct ddl_entry *e = entry_of(o, s->catalog->tables[i]);
+        const struct table *t = e != NULL ? e->now : s->catalog->tables[i];
+        if (t != NULL)
+            c->tables[c->count++] = (struct table *)(uintptr_t)t;
+    }
+    for (size_t i = 0; i < o->entry_count; i++) {
+        const struct table *t = o->entries[i]->now;
+        if (o->entries[i]->before == NULL && t != NULL)
+            c->tables[c->count++] = (struct table *)(uintptr_t)t;
+    }
+    return c;
+}
+
+/* The old catalog keeps what is not in the new one, the outcome gives up what is. */
+static void hand_tables_over(struct catalog *old, struct ddl_outcome *o)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < old->count; i++) {
+        const struct ddl_entry *e = entry_of(o, old->tables[i]);
+        if (e != NULL && e->now != e->before)
+            old->tables[kept++] = old->tables[i];
+    }
+    old->count = kept;
+    for (size_t i = 0; i < o->entry_count; i++) {
+        for (size_t k = 0; k < o->made_count; k++) {
+            if (o->made[k] == o->entries[i]->now)
+                o->made[k] = NULL;
+        }
+    }
+}
+
+/* What was counted, and where a table's snapshot ended, stays with its number. */
+static void inherit(struct plans *now, const struct plans *before)
+{
+    for (size_t i = 0; i < now->count; i++) {
+        struct table_plan *p = &now->tables[i];
+        const struct table_plan *old = plan_of_number(before, p->t->number);
+        if (old == NULL)
+            continue;
+        p->inserts = old->inserts;
+        p->updates = old->updates;
+        p->deletes = old->deletes;
+        if (p->keyless)
+            p->skip_until = old->skip_until;
+    }
+}
+
+static int keep_shadows(struct session *s, const struct ddl_outcome *o, struct err *err)
+{
+    const struct task *t = s->sync->w->task;
+
+    if (o->shadow_count == 0)
+        return 0;
+    ddl_shadows_free(s->shadows, s->shadow_count);
+    s->shadows = NULL;
+    s->shadow_count = 0;
+    return control_shadows_get(s->conn, t->control_schema, t->project_id, &s->shadows,
+                               &s->shadow_count, err);
+}
+
+static int rebuild_plans(struct session *s, struct catalog *next, struct err *err)
+{
+    struct plans *old = s->plans, *now = NULL;
+
+    if (plans_new(next, old->fold_case, &now, err) < 0)
+        return -1;
+    inherit(now, old);
+    group_set_plans(s->group, now);
+    s->plans = now;
+    plans_free(old);
+    return 0;
+}
+
+int session_rebuild(struct session *s, struct ddl_outcome *o, struct err *err)
+{
+    struct catalog *next, *old = s->catalog;
+
+    s->next_table = o->next_number;
+    if (keep_shadows(s, o, err) < 0)
+        return -1;
+    if (o->entry_count == 0)
+        return 0;
+    filter_free(s->filter); /* it knows the plans */
+    s->filter = NULL;
+    next = next_catalog(s, o);
+    if (next == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for the catalog");
+    if (rebuild_plans(s, next, err) < 0) {
+        next->count = 0; /* they are not its own yet */
+        catalog_free(next);
+        return -1;
+    }
+    s->catalog = next;
+    hand_tables_over(old, o);
+    catalog_free(old);
+    if (read_target_columns(s, err) < 0)
+        return -1;
+    depend_free(s->depend);
+    s->depend = depend_new(s->plans->tracker_numbers, s->sync->lanes);
+    if (s->depend == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for the dependencies");
+    if (filter_new(s->conn, &s->sink, &s->filter, err) < 0)
+        return -1;
+    s->changer.filter = s->filter;
+    return 0;
+}
+
 /* ---- the loop ---- */
+
+/* The source has failed over: positions are the new server's from here on. */
+static int new_era(struct session *s, const struct record *r, struct err *err)
+{
+    if (session_wait_idle(s, err) < 0 || session_checkpoint(s, err) < 0)
+        return -1;
+    FAULT("incr.era.between");
+    (void)snprintf(s->cp.source_uuid, sizeof(s->cp.source_uuid), "%s", r->source_uuid);
+    if (!group_open(s->group))
+        s->cp.pos = r->start; /* else the open one's end gets there, with its number */
+    log_warn("incr", "new_era", "era=%u source=%s seq=%" PRIu64 " open=%d", r->start.era,
+             r->source_uuid, s->cp.seq, group_open(s->group));
+    return group_era(s->group, &r->start, err);
+}
 
 static int loop(struct session *s, struct err *err)
 {
@@ -351,6 +566,9 @@ static int loop(struct session *s, struct err *err)
                 return -1;
         } else if (r.kind == RECORD_MARK) {
             stats_mark(s, r.mark_us);
+        } else if (r.kind == RECORD_ERA) {
+            if (new_era(s, &r, err) < 0)
+                return -1;
         } else if (group_feed(s->group, &r, err) < 0) {
             return -1;
         }

@@ -8,10 +8,12 @@
 
 #include "workers/incr/applied.h"
 #include "workers/incr/change.h"
+#include "workers/incr/ddl_outcome.h"
 #include "workers/incr/depend.h"
 #include "workers/incr/group.h"
 #include "workers/incr/lane.h"
 #include "workers/incr/plan.h"
+#include "workers/incr/xa.h"
 #include "workers/scope.h"
 #include "workers/worker.h"
 
@@ -48,6 +50,15 @@ struct session {
     struct relay_reader *reader;
     struct filter *filter;
     struct changer changer;
+    struct facts *facts;
+    struct map *collations; /* names of the target's, lower case */
+    struct map *overrides;  /* collationMapping */
+    struct ddl_shadow *shadows;
+    size_t shadow_count;
+    struct ddl_rules ddl_rules;
+    unsigned next_table;     /* number for a table that joins */
+    uint64_t ddl_seq;        /* of the last group with a DDL … */
+    unsigned ddl_statements; /* … and how many it had so far */
 
     struct checkpoint cp; /* of what is applied now; stored_seq: the one in the control schema */
     uint64_t stored_seq;
@@ -62,6 +73,7 @@ struct session {
     struct bundle *big;     /* being streamed over lane 0 */
     size_t big_rows, big_bytes;
     bool big_mixed; /* it holds rows that a rollback does not take back */
+    struct xa xa;
 
     int64_t applied_us; /* source time up to which all is applied */
     uint64_t mark_seq;  /* a mark that waits for this number; 0: none */
@@ -81,6 +93,13 @@ int session_tick(struct session *s, struct err *err);
 /* session_wait_idle(): until every group given to the lanes is applied. */
 int session_wait_idle(struct session *s, struct err *err);
 int session_checkpoint(struct session *s, struct err *err);
+/* session_checkpoint_text(): the GTID set into s->cp. */
+int session_checkpoint_text(struct session *s, struct err *err);
+/* session_rebuild(): the catalog as the outcome leaves it, and all that is made of it. Idle only.
+ */
+int session_rebuild(struct session *s, struct ddl_outcome *o, struct err *err);
+/* session_explicit_timestamps(): explicit_defaults_for_timestamp as the statement had it. */
+bool session_explicit_timestamps(const struct session *s, const struct group_statement *st);
 
 extern const struct group_ops feed_ops; /* ctx: struct session */
 void feed_done(struct session *s);      /* what a group left open */

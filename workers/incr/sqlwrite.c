@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/json.h"
+#include "workers/mysql/binlog/json_numbers.h"
 #include "workers/mysql/sqltext.h"
 
 #include "base/banned.h"
@@ -121,24 +122,39 @@ static void real_literal(struct strbuf *b, double d)
 
 /*
  * By label where the catalog has them, so that the target may define them in another order. Number
- * 0 is the empty text of a value that was refused: no statement can store it under a strict
- * sql_mode.
+ * 0 is the empty value of a text that was no label: as zeros that are no label either, where the
+ * target's column is known to be an ENUM; an empty text anywhere else.
  */
-static int enum_literal(struct strbuf *b, const struct table_plan *p, size_t c, uint64_t number,
-                        struct err *err)
+static void enum_literal(struct strbuf *b, const struct table_plan *p, size_t c, uint64_t number)
 {
     const struct column *col = &p->t->columns[c];
-    const char *label;
+    const char *label = number == 0 ? NULL : json_at_str(col->labels, (size_t)number - 1);
 
     if (number == 0)
-        return err_set(err, ERR_VALUE, "%s.%s.%s holds the empty value of an invalid ENUM",
-                       p->t->db, p->t->name, col->name);
-    label = json_at_str(col->labels, (size_t)number - 1);
-    if (label == NULL || (col->charset != NULL && strcasecmp(col->charset, "binary") == 0))
+        sql_string(b, p->enum_zeros[c]);
+    else if (label == NULL || (col->charset != NULL && strcasecmp(col->charset, "binary") == 0))
         strbuf_addu(b, number);
     else
         sql_string(b, label);
-    return 0;
+}
+
+/*
+ * Text with bytes that may be no character of its set: a column holds them, a literal of that set
+ * does not, at MySQL 8 and later. As plain bytes they go into a column of the same set unchanged.
+ */
+static bool goes_as_bytes(const struct table_plan *p, size_t c, const struct value *v)
+{
+    enum literal lit = p->literals[c];
+
+    return (lit == LIT_ASCII || lit == LIT_CHARSET) && p->same_charset[c] && v->kind == V_BYTES &&
+           strcasecmp(p->charset_names[c], "latin1") != 0 &&
+           (lit == LIT_CHARSET || !all_ascii(v->bytes, v->len));
+}
+
+static bool is_enum_zero(const struct table_plan *p, size_t c, const struct value *v)
+{
+    return p->literals[c] == LIT_ENUM && v->kind == V_UINT && v->u == 0 &&
+           p->enum_zeros[c][0] != '\0';
 }
 
 static void set_literal(struct strbuf *b, const struct column *col, uint64_t bits)
@@ -180,8 +196,8 @@ int sql_literal(struct strbuf *b, const struct table_plan *p, size_t c, const st
         return 0;
     case V_UINT:
         if (p->literals[c] == LIT_ENUM)
-            return enum_literal(b, p, c, v->u, err);
-        if (p->literals[c] == LIT_SET)
+            enum_literal(b, p, c, v->u);
+        else if (p->literals[c] == LIT_SET)
             set_literal(b, &p->t->columns[c], v->u);
         else
             strbuf_addu(b, v->u);
@@ -242,19 +258,28 @@ bool value_equal(const struct value *a, const struct value *b)
 
 /* ---- which row ---- */
 
-static int where_key(struct strbuf *b, const struct table_plan *p, const struct value *row,
+/* A value to compare with: number 0 of an ENUM equals no text. */
+static int where_literal(struct strbuf *b, const struct table_plan *p, size_t c,
+                         const struct value *v, struct err *err)
+{
+    if (!is_enum_zero(p, c, v))
+        return sql_literal(b, p, c, v, err);
+    strbuf_addc(b, '0');
+    return 0;
+}
+
+static int key_pairs(struct strbuf *b, const struct table_plan *p, const struct value *row,
                      struct err *err)
 {
     const struct index *key = &p->t->indexes[p->t->key];
 
-    strbuf_adds(b, " WHERE ");
     for (size_t i = 0; i < key->column_count; i++) {
         size_t c = key->columns[i];
         if (i > 0)
             strbuf_adds(b, " AND ");
         sql_name(b, p->t->columns[c].name);
         strbuf_addc(b, '=');
-        if (sql_literal(b, p, c, &row[c], err) < 0)
+        if (where_literal(b, p, c, &row[c], err) < 0)
             return -1;
     }
     return 0;
@@ -276,8 +301,19 @@ static int where_exact(const struct sqlwriter *w, struct strbuf *b, const struct
     const char *name = p->t->columns[c].name;
     enum literal lit = p->literals[c];
     bool text = lit == LIT_UTF8 || lit == LIT_ASCII || lit == LIT_CHARSET;
+    bool vector = p->t->columns[c].kind == CK_VECTOR;
 
+    if (goes_as_bytes(p, c, v)) {
+        strbuf_adds(b, "CAST(");
+        sql_name(b, name);
+        strbuf_adds(b, " AS BINARY)<=>");
+        introduced(b, "binary", v, true);
+        return 0;
+    }
+    /* a VECTOR takes part in no comparison */
+    strbuf_adds(b, vector ? "CAST(" : "");
     sql_name(b, name);
+    strbuf_adds(b, vector ? " AS BINARY)" : "");
     if (v->kind == V_NULL) {
         strbuf_adds(b, " IS NULL");
         return 0;
@@ -290,7 +326,7 @@ static int where_exact(const struct sqlwriter *w, struct strbuf *b, const struct
         strbuf_adds(b, " AS JSON)");
         return 0;
     }
-    if (sql_literal(b, p, c, v, err) < 0)
+    if (where_literal(b, p, c, v, err) < 0)
         return -1;
     if (!text)
         return 0;
@@ -310,7 +346,8 @@ static int where_row(const struct sqlwriter *w, struct txn *t, const struct tabl
 
     if (!p->keyless) {
         s->where = b->len - s->off;
-        return where_key(b, p, row, err);
+        strbuf_adds(b, " WHERE ");
+        return key_pairs(b, p, row, err);
     }
     strbuf_adds(b, " WHERE ");
     for (size_t c = 0; c < p->t->column_count; c++) {
@@ -345,7 +382,46 @@ static struct stmt stmt_of(const struct table_plan *p, enum stmt_kind kind,
                           .pos = m->pos };
 }
 
-static int add_values(struct strbuf *b, const struct table_plan *p, const struct value *row,
+/* Numbers that a document would not keep: the row is named by its key. */
+static int check_json(const struct table_plan *p, size_t c, const struct value *row,
+                      struct err *err)
+{
+    _cleanup_(strbuf_done)
+    struct strbuf key = STRBUF(64 * 1024);
+    const struct value *v = &row[c];
+    const char *at;
+    size_t len;
+
+    if (json_numbers_survive(v->bytes, v->len,
+                             p->t->columns[c].kind == CK_JSON ? JSON_SAME_TEXT : JSON_SAME_VALUE,
+                             &at, &len))
+        return 0;
+    if (p->keyless)
+        strbuf_adds(&key, "no key");
+    else if (key_pairs(&key, p, row, err) < 0)
+        return -1;
+    return json_number_error(p->t->db, p->t->name, p->t->columns[c].name, strbuf_str(&key), at, len,
+                             err);
+}
+
+/* The value of column `c` of this row into the statement that is being written. */
+static int put_value(struct txn *t, const struct table_plan *p, size_t c, const struct value *row,
+                     struct err *err)
+{
+    const struct value *v = &row[c];
+
+    if (p->target_json[c] && (v->kind == V_TEXT || v->kind == V_BYTES) &&
+        check_json(p, c, row, err) < 0)
+        return -1;
+    t->stmts[t->stmt_count - 1].enum_zeros += is_enum_zero(p, c, v);
+    if (goes_as_bytes(p, c, v)) {
+        introduced(&t->text, "binary", v, true);
+        return 0;
+    }
+    return sql_literal(&t->text, p, c, v, err);
+}
+
+static int add_values(struct txn *t, const struct table_plan *p, const struct value *row,
                       struct err *err)
 {
     char between = '(';
@@ -353,12 +429,12 @@ static int add_values(struct strbuf *b, const struct table_plan *p, const struct
     for (size_t c = 0; c < p->t->column_count; c++) {
         if (!p->t->selected[c])
             continue;
-        strbuf_addc(b, between);
+        strbuf_addc(&t->text, between);
         between = ',';
-        if (sql_literal(b, p, c, &row[c], err) < 0)
+        if (put_value(t, p, c, row, err) < 0)
             return -1;
     }
-    strbuf_addc(b, ')');
+    strbuf_addc(&t->text, ')');
     return 0;
 }
 
@@ -378,7 +454,7 @@ static int put_row(struct txn *t, const struct table_plan *p, const struct row_m
         strbuf_add(&t->text, s.kind == STMT_REPLACE ? p->replace_prefix : p->insert_prefix,
                    s.prefix_len);
     }
-    if (add_values(&t->text, p, row, err) < 0)
+    if (add_values(t, p, row, err) < 0)
         return -1;
     return txn_stmt_end(t, err);
 }
@@ -582,7 +658,7 @@ int sqlwrite_update(const struct sqlwriter *w, struct txn *t, const struct table
         between = ',';
         sql_name(&t->text, p->t->columns[c].name);
         strbuf_addc(&t->text, '=');
-        if (sql_literal(&t->text, p, c, &after[c], err) < 0)
+        if (put_value(t, p, c, after, err) < 0)
             return -1;
     }
     if (where_row(w, t, p, before, err) < 0)

@@ -25,11 +25,12 @@ struct stmt {
     bool fk_checks;
     bool own_tables; /* of a table whose rows a ROLLBACK TO takes back */
     const struct table_plan *plan;
-    size_t off, len;   /* in the transaction's text */
-    size_t prefix_len; /* INSERT, REPLACE: what two of them have in common */
-    size_t where;      /* STMT_CHANGE: its condition, from off on; 0: none to be shown */
-    uint32_t rows;     /* how many it must affect */
-    uint64_t pos;      /* offset of the event in the binlog, for messages */
+    size_t off, len;     /* in the transaction's text */
+    size_t prefix_len;   /* INSERT, REPLACE: what two of them have in common */
+    size_t where;        /* STMT_CHANGE: its condition, from off on; 0: none to be shown */
+    uint32_t rows;       /* how many it must affect */
+    uint32_t enum_zeros; /* ENUM values written as number 0: MariaDB warns of each */
+    uint64_t pos;        /* offset of the event in the binlog, for messages */
 };
 
 struct savepoint {

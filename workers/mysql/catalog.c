@@ -47,7 +47,7 @@ void column_done(struct column *c)
     json_putp(&c->labels);
 }
 
-static void index_done(struct index *i)
+void index_done(struct index *i)
 {
     free(i->name);
     free(i->kind);
@@ -55,7 +55,7 @@ static void index_done(struct index *i)
     free(i->prefix);
 }
 
-static void fk_done(struct foreign_key *fk)
+void fk_done(struct foreign_key *fk)
 {
     for (size_t i = 0; i < fk->column_count; i++) {
         free(fk->columns[i]);
@@ -104,6 +104,15 @@ void catalog_free(struct catalog *c)
     free(c->tables);
     map_free(c->by_name);
     free(c);
+}
+
+bool column_equal_is_bytes(const struct column *c)
+{
+    size_t len = c->collation == NULL ? 0 : strlen(c->collation);
+
+    if (c->collation == NULL || strcasecmp(c->collation, "binary") == 0)
+        return true;
+    return len > 4 && strcasecmp(c->collation + len - 4, "_bin") == 0;
 }
 
 int table_column(const struct table *t, const char *name)
@@ -260,7 +269,7 @@ static int select_columns(struct table *t, struct json_object *list, struct err 
     return 0;
 }
 
-static int apply_object(struct table *t, const struct scope_object *o, struct err *err)
+int table_apply_object(struct table *t, const struct scope_object *o, struct err *err)
 {
     if (replace_text(&t->mapped_db, o->mapped_db, err) < 0 ||
         replace_text(&t->mapped_name, o->mapped_name, err) < 0 ||
@@ -288,7 +297,7 @@ static int apply_scope(struct loading *l, const struct scope *s, struct table *t
         if ((category == SCOPE_WITH_KEY && t->key < 0) ||
             (category == SCOPE_WITHOUT_KEY && t->key >= 0))
             rc = 0;
-        else if (apply_object(t, &o, err) < 0)
+        else if (table_apply_object(t, &o, err) < 0)
             rc = -1;
     }
     scope_object_done(&o);

@@ -107,6 +107,12 @@ int table_column(const struct table *t, const char *name); /* index ignoring cas
 int catalog_table(struct conn *c, const struct dialect *d, const char *db, const char *name,
                   struct table **ret, struct err *err);
 
+/*
+ * table_apply_object(): what the scope says of it: mapped names, row filter, columns. Errors:
+ * ERR_PARAM for a filterColumns entry that is no column, or that leaves out a key column.
+ */
+int table_apply_object(struct table *t, const struct scope_object *o, struct err *err);
+
 /* A set of tables in scope. */
 struct catalog {
     struct table **tables;

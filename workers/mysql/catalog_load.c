@@ -155,15 +155,6 @@ static bool extra_is_generated(const char *extra)
            strcasestr(extra, "STORED GENERATED") != NULL;
 }
 
-static bool equal_is_bytes(const struct column *c)
-{
-    size_t len = c->collation == NULL ? 0 : strlen(c->collation);
-
-    if (c->collation == NULL || strcasecmp(c->collation, "binary") == 0)
-        return true;
-    return len > 4 && strcasecmp(c->collation + len - 4, "_bin") == 0;
-}
-
 static int fill_column(struct column *c, const struct result *r, struct err *err)
 {
     const char *extra = result_str(r, 5, "");
@@ -181,7 +172,7 @@ static int fill_column(struct column *c, const struct result *r, struct err *err
     c->generated = extra_is_generated(extra);
     c->invisible = strcasestr(extra, "INVISIBLE") != NULL;
     c->auto_increment = strcasestr(extra, "auto_increment") != NULL;
-    c->binary_collation = equal_is_bytes(c);
+    c->binary_collation = column_equal_is_bytes(c);
     c->octets = cap_unsigned(result_u64(r, 9, 0));
     c->precision = cap_unsigned(result_u64(r, 10, 0));
     c->scale = cap_unsigned(result_u64(r, 11, 0));

@@ -1,4 +1,4 @@
-/* What catalog*.c share; nobody else includes it. */
+/* What catalog*.c and ddl/evolve*.c, which make tables, share; nobody else includes it. */
 #ifndef WORKERS_MYSQL_CATALOG_PRIV_H
 #define WORKERS_MYSQL_CATALOG_PRIV_H
 
@@ -17,6 +17,10 @@ void *array_more(void **array, size_t *count, size_t size);
  */
 int table_finish(struct table *t, struct err *err);
 void column_done(struct column *c);
+void index_done(struct index *i);
+void fk_done(struct foreign_key *fk);
+/* column_equal_is_bytes(): what column.binary_collation says, from the collation. */
+bool column_equal_is_bytes(const struct column *c);
 
 /* catalog_read(): all parts of the tables named in `want` ("db\1name" -> struct table, names set).
  */

@@ -373,24 +373,48 @@ int conn_value(struct conn *c, const char *sql, char **ret, struct err *err)
     return 0;
 }
 
-int conn_multi(struct conn *c, const char *sql, size_t len, size_t count, uint64_t *ret_affected,
+static bool is_warnings(MYSQL_RES *res)
+{
+    const MYSQL_FIELD *fields = mysql_fetch_fields(res);
+
+    return mysql_num_fields(res) == 3 && strcmp(fields[0].name, "Level") == 0 &&
+           strcmp(fields[1].name, "Code") == 0;
+}
+
+/* The answer of statement `at`. -1: it tells of a changed value in the statement before it. */
+static int take_answer(struct conn *c, struct multi_stmt *io, size_t at, struct err *err)
+{
+    MYSQL_RES *res = mysql_use_result(c->mysql);
+    uint64_t seen;
+    int rc = 0;
+
+    io[at].affected = mysql_affected_rows(c->mysql);
+    io[at].warnings = mysql_warning_count(c->mysql);
+    if (res == NULL)
+        return 0;
+    if (at > 0 && is_warnings(res))
+        rc = conn_judge_warnings(c, res, io[at - 1].expected, &seen, err);
+    mysql_free_result(res);
+    return rc;
+}
+
+int conn_multi(struct conn *c, const char *sql, size_t len, size_t count, struct multi_stmt *io,
                size_t *ret_done, struct err *err)
 {
     int more = mysql_real_query(c->mysql, sql, len) != 0 ? 1 : 0;
-    size_t done = 0;
+    size_t done = 0, wrong = SIZE_MAX;
 
     while (more == 0) {
-        MYSQL_RES *res = mysql_use_result(c->mysql);
-
-        if (done < count && ret_affected != NULL)
-            ret_affected[done] = mysql_affected_rows(c->mysql);
-        if (res != NULL)
-            mysql_free_result(res);
+        if (done < count && wrong == SIZE_MAX && take_answer(c, io, done, err) < 0)
+            wrong = done - 1;
+        else if (done >= count || wrong != SIZE_MAX)
+            mysql_free_result(mysql_use_result(c->mysql));
         done++;
         more = mysql_next_result(c->mysql); /* 0 another, -1 no more, else an error */
     }
-    if (ret_done != NULL)
-        *ret_done = done;
+    *ret_done = wrong != SIZE_MAX ? wrong : done;
+    if (wrong != SIZE_MAX)
+        return -1;
     if (more > 0)
         return conn_fail(c, sql, len, err);
     if (done != count)

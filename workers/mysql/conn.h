@@ -94,11 +94,18 @@ int conn_value(struct conn *c, const char *sql, char **ret, struct err *err);
 /*
  * conn_multi() - several statements in one packet (multi_statements)
  *
- * @count          how many statements `sql` holds
- * @ret_affected   affected rows of each
- * @ret_done       how many succeeded, also on error (then statement *ret_done failed)
+ * @count     how many statements `sql` holds
+ * @io        one for each
+ * @ret_done  how many succeeded, also on error (then statement *ret_done failed)
+ * A SHOW WARNINGS among them is about the statement before it: what that tells of values, but for
+ * `expected` times "Data truncated", is ERR_VALUE. Other results are read and dropped.
  */
-int conn_multi(struct conn *c, const char *sql, size_t len, size_t count, uint64_t *ret_affected,
+struct multi_stmt {
+    uint64_t affected; /* out */
+    unsigned warnings; /* out: their number */
+    unsigned expected; /* in: as for conn_check_warnings() */
+};
+int conn_multi(struct conn *c, const char *sql, size_t len, size_t count, struct multi_stmt *io,
                size_t *ret_done, struct err *err);
 
 /*
@@ -107,11 +114,26 @@ int conn_multi(struct conn *c, const char *sql, size_t len, size_t count, uint64
  * @sql   the whole statement, file name ignored
  * @data  what the file would hold
  * @ret_rows, @ret_skipped   from the server's info line
+ * @expected   as for conn_check_warnings()
  * With LOCAL the server turns data errors into warnings: any warning other than a duplicate key
  * makes this fail with ERR_VALUE naming the first of them. Roll back then.
  */
 int conn_load(struct conn *c, const char *sql, size_t sql_len, const char *data, size_t data_len,
-              uint64_t *ret_rows, uint64_t *ret_skipped, struct err *err);
+              uint64_t expected, uint64_t *ret_rows, uint64_t *ret_skipped, struct err *err);
+
+/*
+ * conn_check_warnings() - did the last statement change a value on its way into a column?
+ *
+ * @skipped   rows left out for an equal key: each may have made a warning
+ * @expected  how many times "Data truncated" (1265) must be there, no more and no less: MariaDB
+ * says so of number 0 of an ENUM. Every other warning or note about a value is ERR_VALUE.
+ */
+int conn_check_warnings(struct conn *c, uint64_t skipped, uint64_t expected, struct err *err);
+/* Before a statement of MariaDB that must store such a zero; its warnings must then be looked at.
+ */
+#define CONN_NOT_STRICT                                                                            \
+    "SET STATEMENT sql_mode='NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION' "   \
+    "FOR "
 
 bool conn_lost(const struct err *err); /* the connection is gone: open a new one */
 

@@ -1,6 +1,7 @@
 /* LOAD DATA LOCAL from memory. No file of this machine is ever opened for a server. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -11,8 +12,7 @@
 #include "base/banned.h"
 
 enum {
-    MYSQL_DUP_ENTRY = 1062,
-    MYSQL_DUP_ENTRY_WITH_KEY_NAME = 1586,
+    WARNING_TRUNCATED = 1265,
 };
 
 /* The four functions of mysql_set_local_infile_handler(); `file` is the server's wish: ignored. */
@@ -68,62 +68,105 @@ static uint64_t info_number(const char *info, const char *label)
     return v;
 }
 
-/* Rounded decimals and cut dates are told as mere notes: they are losses all the same. */
-static bool is_about_value(unsigned code)
+/* What says nothing about a value, though it is no mere note. */
+static bool is_harmless(unsigned code)
 {
-    struct db_error e = { .number = code, .text = "", .phase = DB_SESSION };
+    static const unsigned codes[] = {
+        1062, 1586,             /* duplicate key: the row is counted as skipped */
+        1287, 1681, 3135,       /* deprecated syntax */
+        1592,                   /* "unsafe" for a binlog of statements */
+        3719, 3720, 3778, 3779, /* deprecated character sets and collations */
+    };
 
-    return dberr_code(&e) == ERR_VALUE;
+    for (size_t i = 0; i < ARRAY_SIZE(codes); i++)
+        if (codes[i] == code)
+            return true;
+    return false;
 }
 
-static int raise_warning(struct conn *c, unsigned code, const char *text, uint64_t warnings,
-                         struct err *err)
+/* Rounded decimals and cut dates are told as mere notes: they are losses all the same. */
+static bool is_about_value(const struct conn_warning *w)
 {
-    struct db_error e = { .number = code, .text = text, .phase = DB_SESSION };
+    struct db_error e = { .number = w->code, .text = "", .phase = DB_SESSION };
+
+    return !is_harmless(w->code) && (!w->note || dberr_code(&e) == ERR_VALUE);
+}
+
+int conn_raise_warning(const struct conn *c, const struct conn_warning *w, struct err *err)
+{
+    struct db_error e = { .number = w->code, .text = w->text, .phase = DB_SESSION };
 
     (void)dberr_set(err, c->to, &e);
     err->code = ERR_VALUE; /* whatever it is called: the row is not what it was at the source */
-    return err_wrap(err, "%" PRIu64 " warnings of a load, the first", warnings);
+    return -1;
+}
+
+int conn_judge_warnings(struct conn *c, MYSQL_RES *res, uint64_t expected, uint64_t *ret_seen,
+                        struct err *err)
+{
+    uint64_t truncated = 0;
+    MYSQL_ROW row;
+    int rc = 0;
+
+    *ret_seen = 0;
+    while ((row = mysql_fetch_row(res)) != NULL) {
+        struct conn_warning w = { .text = row[2] != NULL ? row[2] : "" };
+
+        (*ret_seen)++;
+        w.note = row[0] != NULL && strcasecmp(row[0], "Note") == 0;
+        w.code = row[1] != NULL ? (unsigned)strtoul(row[1], NULL, 10) : 0;
+        if (rc < 0 || !is_about_value(&w) ||
+            (w.code == WARNING_TRUNCATED && ++truncated <= expected))
+            continue;
+        rc = conn_raise_warning(c, &w, err); /* the rest is read all the same */
+    }
+    if (mysql_errno(c->mysql) != 0)
+        return conn_fail(c, NULL, 0, err);
+    if (rc == 0 && truncated != expected)
+        return err_set(err, ERR_VALUE,
+                       "%s %s:%d: %" PRIu64
+                       " empty values of ENUM were sent, the server noticed %" PRIu64,
+                       end_name(c->to->end), c->to->host, c->to->port, expected, truncated);
+    return rc;
 }
 
 /*
- * Fails on the first warning that is not a duplicate key. SHOW WARNINGS holds max_error_count
- * (conn_setup.c) of them; when there are more, the rest is only known to be duplicates if there
- * are no more warnings than skipped rows, as each of those makes one.
+ * SHOW WARNINGS holds max_error_count (conn_setup.c) of them; when there are more, the rest is only
+ * known to be duplicates if there are no more warnings than skipped rows, as each of those makes
+ * one.
  */
-static int check_warnings(struct conn *c, uint64_t warnings, uint64_t skipped, struct err *err)
+static int read_warnings(struct conn *c, uint64_t warnings, uint64_t skipped, uint64_t expected,
+                         struct err *err)
 {
     _cleanup_(result_done)
     struct result r = { 0 };
     uint64_t seen = 0;
-    int got;
 
     if (conn_queryf(c, &r, err, "SHOW WARNINGS") < 0)
         return -1;
-    while ((got = result_next(&r, err)) == 1) {
-        const char *level = result_str(&r, 0, "");
-        int64_t code = result_i64(&r, 1, 0);
-
-        seen++;
-        if (code == MYSQL_DUP_ENTRY || code == MYSQL_DUP_ENTRY_WITH_KEY_NAME ||
-            (strcasecmp(level, "Note") == 0 && !is_about_value((unsigned)code)))
-            continue;
-        return raise_warning(c, (unsigned)code, result_str(&r, 2, ""), warnings, err);
-    }
-    if (got < 0)
-        return -1;
+    if (r.columns < 3)
+        return err_set(err, ERR_DB_QUERY, "SHOW WARNINGS gave %u columns", r.columns);
+    if (conn_judge_warnings(c, r.res, expected, &seen, err) < 0)
+        return err_wrap(err, "%" PRIu64 " warnings, among them", warnings);
     if (seen < warnings && skipped < warnings)
         return err_set(err, ERR_VALUE,
-                       "%s %s:%d: only %" PRIu64 " of %" PRIu64 " warnings of a load are known",
+                       "%s %s:%d: only %" PRIu64 " of %" PRIu64 " warnings are known",
                        end_name(c->to->end), c->to->host, c->to->port, seen, warnings);
     return 0;
 }
 
+int conn_check_warnings(struct conn *c, uint64_t skipped, uint64_t expected, struct err *err)
+{
+    uint64_t warnings = mysql_warning_count(c->mysql);
+
+    return warnings == 0 && expected == 0 ? 0 : read_warnings(c, warnings, skipped, expected, err);
+}
+
 int conn_load(struct conn *c, const char *sql, size_t sql_len, const char *data, size_t data_len,
-              uint64_t *ret_rows, uint64_t *ret_skipped, struct err *err)
+              uint64_t expected, uint64_t *ret_rows, uint64_t *ret_skipped, struct err *err)
 {
     const char *info;
-    uint64_t rows, skipped, warnings;
+    uint64_t rows, skipped;
     int failed;
 
     if (!c->local_infile)
@@ -138,8 +181,7 @@ int conn_load(struct conn *c, const char *sql, size_t sql_len, const char *data,
         info = "";
     rows = info_number(info, "Records:");
     skipped = info_number(info, "Skipped:");
-    warnings = info_number(info, "Warnings:");
-    if (warnings > 0 && check_warnings(c, warnings, skipped, err) < 0)
+    if (conn_check_warnings(c, skipped, expected, err) < 0)
         return -1;
     if (ret_rows != NULL)
         *ret_rows = rows;

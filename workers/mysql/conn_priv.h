@@ -21,6 +21,23 @@ struct conn {
     struct load_source load;
 };
 
+/* One row of SHOW WARNINGS; `text` is borrowed. */
+struct conn_warning {
+    bool note;
+    unsigned code;
+    const char *text;
+};
+/* conn_raise_warning(): as ERR_VALUE, whatever the server calls it. Always -1. */
+int conn_raise_warning(const struct conn *c, const struct conn_warning *w, struct err *err);
+/*
+ * conn_judge_warnings() - reads a result of SHOW WARNINGS to its end
+ *
+ * Raises the first warning about a value, and "Data truncated" unless it is there exactly
+ * `expected` times. @ret_seen: how many rows there were.
+ */
+int conn_judge_warnings(struct conn *c, MYSQL_RES *res, uint64_t expected, uint64_t *ret_seen,
+                        struct err *err);
+
 /* conn_fail(): raises the connection's last error; `sql` may be NULL. Always -1. */
 int conn_fail(const struct conn *c, const char *sql, size_t len, struct err *err);
 /* conn_setup(): the session as conn.h promises it. */

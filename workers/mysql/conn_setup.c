@@ -50,8 +50,11 @@ static const struct setting {
     { TO_ALL, 0, false, "sql_auto_is_null=0" },
     { TO_ALL, 0, false, "completion_type=0" },
     { TO_ALL, 0, false, "group_concat_max_len=1048576" },
+    { TO_ALL, 0, false, "sql_notes=1" }, /* a value cut or rounded is told as a note */
     { TO_ALL, 0, false, "max_error_count=65535" }, /* all warnings of a load: conn_load.c */
     { TO_MARIADB, 100200, false, "max_statement_time=0" },
+    /* a row that the source took past its CHECK is there, and has to be here */
+    { TO_MARIADB, 100200, false, "check_constraint_checks=0" },
     { TO_MARIADB, 100300, false, "idle_transaction_timeout=0" },
     { TO_MARIADB, 101100, false, "system_versioning_insert_history=0" },
     { TO_MYSQL, 50708, false, "max_execution_time=0" },

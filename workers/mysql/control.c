@@ -86,7 +86,8 @@ static int make_layout(struct conn *c, const char *schema, struct err *err)
     FAULT("control.tables.after");
     /* Last, so that a layout that was left unfinished is not taken for whole. */
     return control_exec(c, schema, NULL, err,
-                        "INSERT IGNORE INTO @cw_meta (name, value) VALUES ('layout', %u)",
+                        "INSERT INTO @cw_meta (name, value) VALUES ('layout', %u)"
+                        " ON DUPLICATE KEY UPDATE value = VALUES(value)",
                         (uint64_t)CONTROL_LAYOUT);
 }
 

@@ -10,7 +10,9 @@
  *   cw_conn        one row per connection that may write for a task, so that a successor can kill
  * it cw_checkpoint  one row per task: the position up to which everything is applied, without gaps
  *   cw_project     one row per project: is the stored catalog whole, where did the copy end
- *   cw_schema      one row per table in scope: its catalog at the starting position
+ *   cw_schema      one row per table in scope: its catalog at incremental's checkpoint
+ *   cw_ddl         statements that are being run at the target for a DDL of the source
+ *   cw_shadow      tables of online schema change tools, kept out; cw_facts: struct facts
  *   cw_table       one row per copied table; cw_chunk: one row per chunk, planned then done
  *   cw_meta        version of this layout, and whether Causeway made the database itself
  * The columns are described beside their CREATE TABLE statements in control_layout.c.
@@ -93,7 +95,7 @@ struct checkpoint {
     uint64_t seq;          /* source transactions counted from the start of the project */
     struct binlog_pos pos; /* the next event to read starts here */
     char *gtid_set;        /* of the same moment, or NULL */
-    char source_uuid[64];  /* server_uuid, or "mariadb:<server id>" */
+    char source_uuid[64];  /* server of `pos`: server_uuid, or "mariadb:<server id>" */
     int64_t source_ts;     /* Unix s of the last transaction before it */
 };
 void checkpoint_done(struct checkpoint *c);
@@ -112,6 +114,36 @@ int control_checkpoint_put(struct conn *c, const struct fence *f, unsigned lane,
                            const struct checkpoint *cp, struct err *err);
 
 /*
+ * control_last_applied(): the highest number that any lane of the task tells to be applied; 0 when
+ * there is none. Read it when nobody applies.
+ */
+int control_last_applied(struct conn *c, const char *schema, const char *project_id,
+                         const char *kind, uint64_t *ret, struct err *err);
+
+/*
+ * control_reset_put() - the project goes on elsewhere in the stream: in one fenced transaction the
+ * checkpoint is replaced, the lanes' lists are emptied, the end of safe mode is moved, and `id` is
+ * noted
+ *
+ * @f   of the task "incr", taken over by the caller
+ * @cp  its seq must be no lower than control_last_applied()
+ * control_reset_get(): the id of the last one: 1 found, 0 none (""), -1. Kept as the checkpoint of
+ * a task "<project>/reset": where the reset began, its id in place of the source's identity.
+ */
+enum { CONTROL_RESET_ID_MAX = 64 };
+int control_reset_put(struct conn *c, const struct fence *f, const char *id,
+                      const struct checkpoint *cp, const struct binlog_pos *safe_end,
+                      struct err *err);
+int control_reset_get(struct conn *c, const char *schema, const char *project_id,
+                      char ret[static CONTROL_RESET_ID_MAX], struct err *err);
+/*
+ * control_schema_forget(): the stored catalog, its tables' snapshot positions and everything about
+ * DDL no longer count: control_schema_put() and control_facts_put() store them anew.
+ */
+int control_schema_forget(struct conn *c, const struct fence *f, const char *project_id,
+                          struct err *err);
+
+/*
  * The catalog at the starting position; written once (relay, or full where there is no relay): a
  * whole one that is there already stays. Tables are numbered in the order of the catalog.
  */
@@ -119,6 +151,64 @@ int control_schema_put(struct conn *c, const struct fence *f, const struct catal
                        struct err *err);
 int control_schema_get(struct conn *c, const char *schema, const char *project_id,
                        struct catalog **ret, struct err *err); /* 1 found, 0 none */
+
+/*
+ * DDL that is being carried (docs/ddl.md). Each statement for the target has a row before it is
+ * run, so that a successor knows by the fingerprint whether it did. Numbered by the source's
+ * transaction and a step within it.
+ */
+enum ddl_step_state { DDL_STEP_INTENT, DDL_STEP_DONE, DDL_STEP_FINISHED /* the whole statement */ };
+struct ddl_step {
+    uint64_t seq;
+    unsigned step;
+    enum ddl_step_state state;
+    char *fingerprint, *sql;
+};
+void ddl_step_done(struct ddl_step *s);
+/* control_ddl_get(): 1 found, 0 none, -1. */
+int control_ddl_get(struct conn *c, const char *schema, const char *project_id, uint64_t seq,
+                    unsigned step, struct ddl_step *ret, struct err *err);
+/* control_ddl_put(): written or replaced, in a fenced transaction of its own. */
+int control_ddl_put(struct conn *c, const struct fence *f, const struct ddl_step *s,
+                    struct err *err);
+/* control_ddl_mark(): into an open fenced transaction: this step is done. */
+int control_ddl_mark(struct conn *c, const struct fence *f, uint64_t seq, unsigned step,
+                     struct err *err);
+int control_ddl_forget(struct conn *c, const struct fence *f, uint64_t seq, unsigned step,
+                       struct err *err); /* the server refused it: it did not run */
+
+struct ddl_shadow {
+    char *db, *name;
+    struct json_object *doc; /* NULL: is removed */
+};
+void ddl_shadows_free(struct ddl_shadow *s, size_t count);
+int control_shadows_get(struct conn *c, const char *schema, const char *project_id,
+                        struct ddl_shadow **ret, size_t *ret_count, struct err *err);
+
+/* control_facts_*: facts_to_json(). put: over what is there. get: 1 found, 0 none, -1. */
+int control_facts_put(struct conn *c, const struct fence *f, struct json_object *facts,
+                      struct err *err);
+int control_facts_get(struct conn *c, const char *schema, const char *project_id,
+                      struct json_object **ret, struct err *err);
+/* control_next_table(): a number that neither cw_schema nor cw_table has. */
+int control_next_table(struct conn *c, const char *schema, const char *project_id, unsigned *ret,
+                       struct err *err);
+
+/* What a DDL statement of the source leaves, stored in one fenced transaction. */
+struct ddl_commit {
+    const struct checkpoint *cp; /* behind it; in the middle of a transaction: before that */
+    uint64_t seq;      /* of the statement's transaction: steps of it and of older ones go */
+    unsigned finished; /* not 0: rows of its transaction follow: kept as this DDL_STEP_FINISHED */
+    const struct table *const *put; /* documents, new or changed, by table.number */
+    size_t put_count;
+    const unsigned *gone; /* numbers of tables that left */
+    size_t gone_count;
+    struct json_object *facts; /* NULL: as they are */
+    const struct ddl_shadow *shadows;
+    size_t shadow_count;
+};
+int control_ddl_commit(struct conn *c, const struct fence *f, const struct ddl_commit *what,
+                       struct err *err);
 
 /*
  * Where the copy ended: incremental applies in safe mode up to here. The row also says that the
@@ -134,7 +224,8 @@ int control_copy_end_get(struct conn *c, const char *schema, const char *project
  * key). Events of such a table that start before `pos` are in the copy: skip exactly those.
  */
 struct snapshot_position {
-    char *db, *name; /* at the source */
+    char *db, *name; /* at the source, when the copy began */
+    unsigned number; /* the table's in cw_schema: it may have been renamed since */
     struct binlog_pos pos;
 };
 int control_snapshot_positions(struct conn *c, const char *schema, const char *project_id,

@@ -76,7 +76,7 @@ const struct layout_table layout_tables[] = {
       " finished_at BIGINT NOT NULL DEFAULT 0,"
       " PRIMARY KEY (project)" INNODB,
       "DELETE FROM @cw_project WHERE project = %q LIMIT 1" },
-    /* doc: table_to_json() of workers/mysql/catalog.h, as it was at the starting position. */
+    /* doc: table_to_json() of workers/mysql/catalog.h, as it is at incremental's checkpoint. */
     { "cw_schema", MAKE "@cw_schema ("
       " project VARBINARY(40) NOT NULL,"
       " table_no INT UNSIGNED NOT NULL,"
@@ -120,6 +120,45 @@ const struct layout_table layout_tables[] = {
       " skipped BIGINT UNSIGNED NOT NULL DEFAULT 0,"
       " PRIMARY KEY (project, table_no, chunk_no)" INNODB,
       "DELETE FROM @cw_chunk WHERE project = %q LIMIT 5000" },
+    /*
+     * Statements run at the target for a DDL of the source transaction `seq`. state: enum
+     * ddl_step_state. fingerprint: of the objects' structure before it ran. Rows go when the
+     * checkpoint is behind their transaction.
+     */
+    { "cw_ddl", MAKE "@cw_ddl ("
+      " project VARBINARY(40) NOT NULL,"
+      " seq BIGINT UNSIGNED NOT NULL,"
+      " step INT UNSIGNED NOT NULL,"
+      " state TINYINT UNSIGNED NOT NULL,"
+      " fingerprint VARBINARY(64) NOT NULL,"
+      " `sql` LONGBLOB NOT NULL,"
+      " PRIMARY KEY (project, seq, step)" INNODB,
+      "DELETE FROM @cw_ddl WHERE project = %q LIMIT 1000" },
+    /* doc: workers/incr/ddl_shadow.c; db, name at the source. */
+    { "cw_shadow", MAKE "@cw_shadow ("
+      " project VARBINARY(40) NOT NULL,"
+      " db VARBINARY(256) NOT NULL,"
+      " name VARBINARY(256) NOT NULL,"
+      " doc LONGBLOB NOT NULL,"
+      " PRIMARY KEY (project, db, name)" INNODB,
+      "DELETE FROM @cw_shadow WHERE project = %q LIMIT 1000" },
+    /*
+     * Transactions that were prepared under XA at the source and are neither committed nor rolled
+     * back yet; xid: as in its binlog. doc: workers/incr/xa.c, cut into parts.
+     */
+    { "cw_xa", MAKE "@cw_xa ("
+      " project VARBINARY(40) NOT NULL,"
+      " xid VARBINARY(320) NOT NULL,"
+      " part INT UNSIGNED NOT NULL,"
+      " doc LONGBLOB NOT NULL,"
+      " PRIMARY KEY (project, xid, part)" INNODB,
+      "DELETE FROM @cw_xa WHERE project = %q LIMIT 100" },
+    /* doc: facts_to_json() of workers/mysql/facts.h, as at incremental's checkpoint. */
+    { "cw_facts", MAKE "@cw_facts ("
+      " project VARBINARY(40) NOT NULL,"
+      " doc LONGBLOB NOT NULL,"
+      " PRIMARY KEY (project)" INNODB,
+      "DELETE FROM @cw_facts WHERE project = %q LIMIT 1" },
 };
 /* clang-format on */
 const size_t layout_table_count = ARRAY_SIZE(layout_tables);

@@ -35,6 +35,15 @@ int control_ask(struct conn *c, const char *schema, struct result *ret, struct e
 /* control_ask_u64(): one number: 1 found, 0 no row or NULL, -1. */
 int control_ask_u64(struct conn *c, const char *schema, uint64_t *ret, struct err *err,
                     const char *fmt, ...);
+struct fence;
+struct checkpoint;
+/* control_fence_project(): the project of its task "<project>/<kind>". Returns `ret`. */
+const char *control_fence_project(const struct fence *f, char ret[static ID_MAX]);
+/* control_finish(): inside a fenced transaction: commits, or rolls back and keeps the error. */
+int control_finish(struct conn *c, int rc, struct err *err);
+/* control_checkpoint_sql(): appends the statement that stores the checkpoint of the fence's task.
+ */
+void control_checkpoint_sql(struct strbuf *sql, const struct fence *f, const struct checkpoint *cp);
 int control_commit(struct conn *c, struct err *err);
 void control_rollback(struct conn *c); /* best effort: a dead connection has rolled back already */
 

@@ -20,8 +20,7 @@ enum {
     DOC_DEPTH = 16,
 };
 
-/* The project of a task "<project>/<kind>". */
-static const char *fence_project(const struct fence *f, char ret[static ID_MAX])
+const char *control_fence_project(const struct fence *f, char ret[static ID_MAX])
 {
     const char *slash = strchr(f->task, '/');
     size_t len = slash != NULL ? (size_t)(slash - f->task) : strlen(f->task);
@@ -35,6 +34,14 @@ static const char *fence_project(const struct fence *f, char ret[static ID_MAX])
 static void copy_text(char *to, size_t size, const char *from)
 {
     (void)snprintf(to, size, "%s", from);
+}
+
+static int read_position(const char *file, uint64_t offset, struct binlog_pos *ret, struct err *err)
+{
+    if (!binlog_file_parse(file, ret))
+        return err_set(err, ERR_CONTROL_SCHEMA, "\"%.200s\" is stored as a binlog file", file);
+    ret->offset = offset;
+    return 0;
 }
 
 /* ---- checkpoints ---- */
@@ -63,8 +70,8 @@ static int checkpoint_read(struct conn *c, const char *schema, const char *task,
     if (got <= 0)
         return got;
     cp.seq = result_u64(&r, 0, 0);
-    copy_text(cp.pos.file, sizeof(cp.pos.file), result_str(&r, 1, ""));
-    cp.pos.offset = result_u64(&r, 2, 0);
+    if (read_position(result_str(&r, 1, ""), result_u64(&r, 2, 0), &cp.pos, err) < 0)
+        return -1;
     copy_text(cp.source_uuid, sizeof(cp.source_uuid), result_str(&r, 4, ""));
     cp.source_ts = result_i64(&r, 5, 0);
     gtids = result_str(&r, 3, NULL);
@@ -87,17 +94,18 @@ int control_checkpoint_get(struct conn *c, const char *schema, const char *proje
 static void checkpoint_insert(struct strbuf *sql, const struct fence *f, const char *task,
                               const struct checkpoint *cp, const char *verb)
 {
+    char file[BINLOG_FILE_TEXT_MAX];
+
     strbuf_adds(sql, verb);
     control_sql_add(sql, f->schema,
                     " INTO @cw_checkpoint"
                     " (task, epoch, seq, file, pos, gtid_set, source_uuid, source_ts, updated_at)"
                     " VALUES (%q, %u, %u, %q, %u, %q, %q, %i, %i)",
-                    task, f->epoch, cp->seq, cp->pos.file, cp->pos.offset, cp->gtid_set,
-                    cp->source_uuid, cp->source_ts, clock_now_s());
+                    task, f->epoch, cp->seq, binlog_file_text(&cp->pos, file), cp->pos.offset,
+                    cp->gtid_set, cp->source_uuid, cp->source_ts, clock_now_s());
 }
 
-/* Inside a fenced transaction: commits, or rolls back and keeps the error. */
-static int finish(struct conn *c, int rc, struct err *err)
+int control_finish(struct conn *c, int rc, struct err *err)
 {
     if (rc < 0) {
         control_rollback(c);
@@ -115,11 +123,11 @@ int control_checkpoint_init(struct conn *c, const struct fence *f, const char *k
     struct checkpoint stored = { 0 };
     int got;
 
-    (void)snprintf(task, sizeof(task), "%s/%s", fence_project(f, project), kind);
+    (void)snprintf(task, sizeof(task), "%s/%s", control_fence_project(f, project), kind);
     checkpoint_insert(&sql, f, task, io, "INSERT IGNORE");
     if (control_begin_keep(c, f, 0, err) < 0)
         return err_wrap(err, "checkpoint of %s", task);
-    if (finish(c, control_exec_text(c, &sql, NULL, err), err) < 0)
+    if (control_finish(c, control_exec_text(c, &sql, NULL, err), err) < 0)
         return err_wrap(err, "checkpoint of %s", task);
     FAULT("control.checkpoint_init.after");
     got = checkpoint_read(c, f->schema, task, &stored, err);
@@ -133,24 +141,74 @@ int control_checkpoint_init(struct conn *c, const struct fence *f, const char *k
     return 0;
 }
 
+/* Over whatever is stored. */
+static void checkpoint_upsert(struct strbuf *sql, const struct fence *f, const char *task,
+                              const struct checkpoint *cp)
+{
+    checkpoint_insert(sql, f, task, cp, "INSERT");
+    control_sql_add(sql, f->schema,
+                    " ON DUPLICATE KEY UPDATE epoch = VALUES(epoch), seq = VALUES(seq),"
+                    " file = VALUES(file), pos = VALUES(pos), gtid_set = VALUES(gtid_set),"
+                    " source_uuid = VALUES(source_uuid), source_ts = VALUES(source_ts),"
+                    " updated_at = VALUES(updated_at)");
+}
+
+void control_checkpoint_sql(struct strbuf *sql, const struct fence *f, const struct checkpoint *cp)
+{
+    checkpoint_upsert(sql, f, f->task, cp);
+}
+
 int control_checkpoint_put(struct conn *c, const struct fence *f, unsigned lane,
                            const struct checkpoint *cp, struct err *err)
 {
     _cleanup_(strbuf_done)
     struct strbuf sql = STRBUF(CONTROL_SQL_MAX);
 
-    checkpoint_insert(&sql, f, f->task, cp, "INSERT");
-    control_sql_add(&sql, f->schema,
-                    " ON DUPLICATE KEY UPDATE epoch = VALUES(epoch), seq = VALUES(seq),"
-                    " file = VALUES(file), pos = VALUES(pos), gtid_set = VALUES(gtid_set),"
-                    " source_uuid = VALUES(source_uuid), source_ts = VALUES(source_ts),"
-                    " updated_at = VALUES(updated_at)");
+    checkpoint_upsert(&sql, f, f->task, cp);
     if (control_begin_keep(c, f, lane, err) < 0)
         return -1;
     FAULT("control.checkpoint.before_commit");
-    if (finish(c, control_exec_text(c, &sql, NULL, err), err) < 0)
+    if (control_finish(c, control_exec_text(c, &sql, NULL, err), err) < 0)
         return err_wrap(err, "checkpoint of %s", f->task);
     FAULT("control.checkpoint.after");
+    return 0;
+}
+
+/* The lists go, the end of safe mode moves, the checkpoint is replaced, the reset is noted. */
+static int reset_rows(struct conn *c, const struct fence *f, const char *id,
+                      const struct checkpoint *cp, const struct binlog_pos *safe_end,
+                      struct err *err)
+{
+    _cleanup_(strbuf_done)
+    struct strbuf sql = STRBUF(CONTROL_SQL_MAX), note = STRBUF(CONTROL_SQL_MAX);
+    char project[ID_MAX], task[sizeof(f->task)], end[BINLOG_FILE_TEXT_MAX];
+    struct checkpoint mark = { .seq = cp->seq, .pos = cp->pos, .source_ts = cp->source_ts };
+
+    (void)snprintf(task, sizeof(task), "%s/reset", control_fence_project(f, project));
+    copy_text(mark.source_uuid, sizeof(mark.source_uuid), id);
+    checkpoint_upsert(&sql, f, f->task, cp);
+    checkpoint_upsert(&note, f, task, &mark);
+    if (control_exec(c, f->schema, NULL, err, "UPDATE @cw_lane SET applied = '' WHERE task = %q",
+                     f->task) < 0 ||
+        control_exec(c, f->schema, NULL, err,
+                     "UPDATE @cw_project SET copy_state = 1, end_file = %q, end_pos = %u"
+                     " WHERE project = %q",
+                     binlog_file_text(safe_end, end), safe_end->offset, project) < 0)
+        return -1;
+    return control_exec_text(c, &sql, NULL, err) < 0 || control_exec_text(c, &note, NULL, err) < 0
+               ? -1
+               : 0;
+}
+
+int control_reset_put(struct conn *c, const struct fence *f, const char *id,
+                      const struct checkpoint *cp, const struct binlog_pos *safe_end,
+                      struct err *err)
+{
+    if (control_begin_keep(c, f, 0, err) < 0)
+        return -1;
+    if (control_finish(c, reset_rows(c, f, id, cp, safe_end, err), err) < 0)
+        return err_wrap(err, "reset of %s", f->task);
+    FAULT("control.reset.after");
     return 0;
 }
 
@@ -171,8 +229,8 @@ static int schema_start(struct conn *c, const struct fence *f, const char *proje
         return -1;
     if (control_exec(c, f->schema, NULL, err,
                      "INSERT IGNORE INTO @cw_project (project) VALUES (%q)", project) < 0)
-        return finish(c, -1, err);
-    return finish(
+        return control_finish(c, -1, err);
+    return control_finish(
         c,
         control_exec(c, f->schema, NULL, err, "DELETE FROM @cw_schema WHERE project = %q", project),
         err);
@@ -211,7 +269,7 @@ static int put_docs(struct conn *c, const struct fence *f, const char *project,
         strbuf_reset(&sql);
         at = add_docs(&sql, f, project, cat, (size_t)at, err);
         if (at < 0 || control_begin_keep(c, f, 0, err) < 0 ||
-            finish(c, control_exec_text(c, &sql, NULL, err), err) < 0)
+            control_finish(c, control_exec_text(c, &sql, NULL, err), err) < 0)
             return -1;
         FAULT("control.schema.mid");
     }
@@ -223,7 +281,7 @@ int control_schema_put(struct conn *c, const struct fence *f, const struct catal
 {
     char project[ID_MAX];
     uint64_t tables;
-    int whole = schema_whole(c, f->schema, fence_project(f, project), &tables, err);
+    int whole = schema_whole(c, f->schema, control_fence_project(f, project), &tables, err);
 
     if (whole == 1)
         return 0;
@@ -231,11 +289,11 @@ int control_schema_put(struct conn *c, const struct fence *f, const struct catal
         put_docs(c, f, project, cat, err) < 0 || control_begin_keep(c, f, 0, err) < 0)
         return err_wrap(err, "store the catalog of %s", project);
     FAULT("control.schema.before_commit");
-    if (finish(c,
-               control_exec(c, f->schema, NULL, err,
-                            "UPDATE @cw_project SET schema_tables = %u WHERE project = %q",
-                            (uint64_t)cat->count, project),
-               err) < 0)
+    if (control_finish(c,
+                       control_exec(c, f->schema, NULL, err,
+                                    "UPDATE @cw_project SET schema_tables = %u WHERE project = %q",
+                                    (uint64_t)cat->count, project),
+                       err) < 0)
         return err_wrap(err, "store the catalog of %s", project);
     FAULT("control.schema.after");
     return 0;
@@ -248,7 +306,8 @@ static char *catalog_key(const struct table *t)
     return asprintf(&key, "%s\1%s", t->db, t->name) < 0 ? NULL : key;
 }
 
-static int add_table_doc(struct catalog *cat, const char *text, size_t len, struct err *err)
+static int add_table_doc(struct catalog *cat, unsigned number, const char *text, size_t len,
+                         struct err *err)
 {
     _cleanup_(json_putp)
     struct json_object *doc = NULL;
@@ -258,6 +317,7 @@ static int add_table_doc(struct catalog *cat, const char *text, size_t len, stru
 
     if (json_parse(text, len, DOC_DEPTH, &doc, err) < 0 || table_from_json(doc, &t, err) < 0)
         return -1;
+    t->number = number;
     cat->tables[cat->count++] = t;
     key = catalog_key(t);
     if (key == NULL || map_set(cat->by_name, key, t) < 0)
@@ -274,12 +334,14 @@ static int read_docs(struct conn *c, const char *schema, const char *project, ui
     struct result r = { 0 };
     int got;
 
-    control_sql_add(&sql, schema, "SELECT doc FROM @cw_schema WHERE project = %q ORDER BY table_no",
+    control_sql_add(&sql, schema,
+                    "SELECT doc, table_no FROM @cw_schema WHERE project = %q ORDER BY table_no",
                     project);
     if (strbuf_check(&sql, err) < 0 || conn_stream(c, strbuf_str(&sql), sql.len, &r, err) < 0)
         return -1;
     while ((got = result_next(&r, err)) == 1 && cat->count < tables)
-        if (r.row[0] == NULL || add_table_doc(cat, r.row[0], r.lengths[0], err) < 0)
+        if (r.row[0] == NULL ||
+            add_table_doc(cat, (unsigned)result_u64(&r, 1, 0), r.row[0], r.lengths[0], err) < 0)
             return r.row[0] == NULL ? err_set(err, ERR_CONTROL_SCHEMA, "an empty document") : -1;
     if (got == 0 && cat->count != tables)
         return err_set(err, ERR_CONTROL_SCHEMA, "%zu of %" PRIu64 " tables are in %s.cw_schema",
@@ -315,23 +377,24 @@ int control_schema_get(struct conn *c, const char *schema, const char *project_i
 int control_copy_end_put(struct conn *c, const struct fence *f, const struct binlog_pos *end,
                          struct err *err)
 {
-    const char *file = end != NULL ? end->file : "";
+    char project[ID_MAX], text[BINLOG_FILE_TEXT_MAX];
+    const char *file = end != NULL ? binlog_file_text(end, text) : "";
     uint64_t pos = end != NULL ? end->offset : 0;
-    char project[ID_MAX];
 
-    (void)fence_project(f, project);
+    (void)control_fence_project(f, project);
     if (control_begin_keep(c, f, 0, err) < 0)
         return -1;
     FAULT("control.copy_end.before_commit");
-    if (finish(c,
-               control_exec(
-                   c, f->schema, NULL, err,
-                   "INSERT INTO @cw_project (project, copy_state, end_file, end_pos, finished_at)"
-                   " VALUES (%q, 1, %q, %u, %i) ON DUPLICATE KEY UPDATE"
-                   " copy_state = 1, end_file = VALUES(end_file), end_pos = VALUES(end_pos),"
-                   " finished_at = VALUES(finished_at)",
-                   project, file, pos, clock_now_s()),
-               err) < 0)
+    if (control_finish(
+            c,
+            control_exec(
+                c, f->schema, NULL, err,
+                "INSERT INTO @cw_project (project, copy_state, end_file, end_pos, finished_at)"
+                " VALUES (%q, 1, %q, %u, %i) ON DUPLICATE KEY UPDATE"
+                " copy_state = 1, end_file = VALUES(end_file), end_pos = VALUES(end_pos),"
+                " finished_at = VALUES(finished_at)",
+                project, file, pos, clock_now_s()),
+            err) < 0)
         return err_wrap(err, "end of the copy of %s", project);
     FAULT("control.copy_end.after");
     return 0;
@@ -352,9 +415,7 @@ int control_copy_end_get(struct conn *c, const char *schema, const char *project
     got = result_next(&r, err);
     if (got <= 0)
         return got;
-    copy_text(ret->file, sizeof(ret->file), result_str(&r, 0, ""));
-    ret->offset = result_u64(&r, 1, 0);
-    return 1;
+    return read_position(result_str(&r, 0, ""), result_u64(&r, 1, 0), ret, err) < 0 ? -1 : 1;
 }
 
 void snapshot_positions_free(struct snapshot_position *p, size_t count)
@@ -370,11 +431,10 @@ static int read_snapshot(const struct result *r, struct snapshot_position *to, s
 {
     to->db = strdup(result_str(r, 0, ""));
     to->name = strdup(result_str(r, 1, ""));
-    copy_text(to->pos.file, sizeof(to->pos.file), result_str(r, 2, ""));
-    to->pos.offset = result_u64(r, 3, 0);
+    to->number = (unsigned)result_u64(r, 4, 0);
     if (to->db == NULL || to->name == NULL)
         return err_set(err, ERR_NOMEM, "no memory for a table's snapshot position");
-    return 0;
+    return read_position(result_str(r, 2, ""), result_u64(r, 3, 0), &to->pos, err);
 }
 
 int control_snapshot_positions(struct conn *c, const char *schema, const char *project_id,
@@ -385,7 +445,7 @@ int control_snapshot_positions(struct conn *c, const char *schema, const char *p
     struct snapshot_position *all = NULL, *more;
     size_t count = 0, cap = 0;
     int got = control_ask(c, schema, &r, err,
-                          "SELECT db, name, snap_file, snap_pos FROM @cw_table"
+                          "SELECT db, name, snap_file, snap_pos, table_no FROM @cw_table"
                           " WHERE project = %q AND snap_file <> '' ORDER BY table_no",
                           project_id);
 

@@ -162,3 +162,36 @@ int dialect_detect(struct conn *c, struct dialect *ret, struct err *err)
     *ret = d;
     return 0;
 }
+
+int dialect_collations(struct conn *c, struct map **ret, struct err *err)
+{
+    _cleanup_(result_done)
+    struct result r = { 0 };
+    _cleanup_(map_freep)
+    struct map *names = map_new();
+    struct err first = { 0 };
+    int got;
+
+    if (names == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for the collations");
+    /* MariaDB from 10.10 on has collations whose full name is only in this column. */
+    if (conn_queryf(c, &r, &first,
+                    "SELECT LOWER(FULL_COLLATION_NAME) FROM"
+                    " information_schema.COLLATION_CHARACTER_SET_APPLICABILITY") < 0) {
+        if (conn_lost(&first)) {
+            *err = first;
+            return -1;
+        }
+        if (conn_queryf(c, &r, err,
+                        "SELECT LOWER(COLLATION_NAME) FROM information_schema.COLLATIONS") < 0)
+            return -1;
+    }
+    while ((got = result_next(&r, err)) == 1) {
+        if (r.row[0] != NULL && map_set(names, r.row[0], names) < 0)
+            return err_set(err, ERR_NOMEM, "no memory for the collations");
+    }
+    if (got < 0)
+        return -1;
+    *ret = take_ptr(names);
+    return 0;
+}

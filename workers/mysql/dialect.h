@@ -3,6 +3,7 @@
 #define WORKERS_MYSQL_DIALECT_H
 
 #include "base/err.h"
+#include "base/map.h"
 #include "workers/mysql/conn.h"
 
 enum flavour { FLAVOUR_MYSQL, FLAVOUR_MARIADB, FLAVOUR_OCEANBASE, FLAVOUR_POLARDB };
@@ -30,6 +31,8 @@ const char *flavour_name(enum flavour f); /* "MySQL", "MariaDB", … */
 /* dialect_detect(): asks the server. Errors: ERR_DB_UNSUPPORTED (too old or unknown), ERR_DB_QUERY.
  */
 int dialect_detect(struct conn *c, struct dialect *ret, struct err *err);
+/* dialect_collations(): names of all that the server has, in lower case; values mean nothing. */
+int dialect_collations(struct conn *c, struct map **ret, struct err *err);
 /* Parses VERSION() and @@version_comment only; pure, for tests. */
 int dialect_parse_version(const char *version, const char *comment, struct dialect *ret,
                           struct err *err);

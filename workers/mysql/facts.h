@@ -20,6 +20,7 @@ struct facts {
     unsigned version; /* 101119 */
     int lower_case_table_names;
     int utc_offset_s;       /* of the server's SYSTEM time zone */
+    bool utf8_is_utf8mb4;   /* MariaDB 10.6+ without old_mode UTF8_IS_UTF8MB3 */
     struct map *charsets;   /* "utf8mb4" → its default collation (char *) */
     struct map *collations; /* number as text, "45" → name (char *) */
     struct map *databases;  /* name → default collation (char *) */
@@ -36,8 +37,10 @@ int facts_from_json(struct json_object *o, struct facts **ret, struct err *err);
 /* All return NULL for what is not known. */
 const char *facts_charset_collation(const struct facts *f, const char *charset);
 const char *facts_collation_name(const struct facts *f, unsigned number);
-const char *facts_collation_charset(const struct facts *f, const char *collation); /* static text */
+/* facts_collation_charset(): lives as long as the facts. */
+const char *facts_collation_charset(const struct facts *f, const char *collation);
 const char *facts_database_collation(const struct facts *f, const char *db);
-int facts_set_database(struct facts *f, const char *db, const char *collation); /* NULL: dropped */
+/* facts_set_database(): collation NULL: dropped. -1: out of memory. */
+int facts_set_database(struct facts *f, const char *db, const char *collation);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/json.h"
 #include "base/util.h"
 
 #include "base/banned.h"
@@ -204,6 +205,77 @@ enum map_result map_charset(const struct dialect *to, const char *name,
     return map_is_mariadb(to) && strcasecmp(name, "gb18030") == 0 ? MAP_NONE : MAP_SAME;
 }
 
+/* ---- what the user wants instead ------------------------------------------------------------- */
+
+static void lower_case(char *s)
+{
+    for (; *s != '\0'; s++)
+        if (*s >= 'A' && *s <= 'Z')
+            *s = (char)(*s + 'a' - 'A');
+}
+
+const char *map_override(const struct map *overrides, const char *name)
+{
+    static const struct {
+        const char *prefix, *other;
+    } spellings[] = { { "utf8_", "utf8mb3_" }, { "utf8mb3_", "utf8_" } };
+    char key[MAP_NAME_MAX], other[MAP_NAME_MAX];
+    const char *found;
+
+    if (overrides == NULL)
+        return NULL;
+    (void)snprintf(key, sizeof(key), "%s", name);
+    lower_case(key);
+    other[0] = '\0';
+    for (size_t i = 0; i < ARRAY_SIZE(spellings); i++)
+        if (strncmp(key, spellings[i].prefix, strlen(spellings[i].prefix)) == 0)
+            (void)snprintf(other, sizeof(other), "%s%.100s", spellings[i].other,
+                           key + strlen(spellings[i].prefix));
+    found = map_get(overrides, key);
+    if (found == NULL && other[0] != '\0')
+        found = map_get(overrides, other);
+    key[strcspn(key, "_")] = '\0';
+    other[strcspn(other, "_")] = '\0';
+    if (found == NULL)
+        found = map_get(overrides, key);
+    if (found == NULL && other[0] != '\0')
+        found = map_get(overrides, other);
+    return found;
+}
+
+/* Names of collations go into statements bare. */
+static bool is_word(const char *text)
+{
+    return text[0] != '\0' && strlen(text) < MAP_NAME_MAX &&
+           strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") ==
+               strlen(text);
+}
+
+int map_overrides_read(struct json_object *config, struct map **ret, struct err *err)
+{
+    struct json_object *list = json_get_array(config, "collationMapping");
+    _cleanup_(map_freep)
+    struct map *m = map_new();
+
+    if (m == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for collationMapping");
+    for (size_t i = 0; i < json_len(list); i++) {
+        const char *from = json_get_str(json_at(list, i), "source", "");
+        const char *to = json_get_str(json_at(list, i), "target", "");
+        char key[MAP_NAME_MAX];
+
+        if (!is_word(from) || !is_word(to))
+            return err_set(err, ERR_PARAM, "collationMapping[%zu] names no collations", i);
+        (void)snprintf(key, sizeof(key), "%s", from);
+        lower_case(key);
+        /* the map keeps what it is given and reads it only: json-c owns the text */
+        if (map_set(m, key, (void *)(uintptr_t)to) < 0)
+            return err_set(err, ERR_NOMEM, "no memory for collationMapping");
+    }
+    *ret = take_ptr(m);
+    return 0;
+}
+
 /* ---- types ----------------------------------------------------------------------------------- */
 
 /* clang-format off */
@@ -299,7 +371,7 @@ static const struct mode_row { const char *word; unsigned mysql_to; bool mariadb
     { "ERROR_FOR_DIVISION_BY_ZERO", V_NEVER, true }, { "TRADITIONAL", V_NEVER, true },
     { "HIGH_NOT_PRECEDENCE", V_NEVER, true }, { "NO_ENGINE_SUBSTITUTION", V_NEVER, true },
     { "PAD_CHAR_TO_FULL_LENGTH", V_NEVER, true }, { "NO_AUTO_CREATE_USER", 80000, true },
-    { "EMPTY_STRING_IS_NULL", 0, true }, { "SIMULTANEOUS_ASSIGNMENT", 0, true }, { "TIME_ROUND_FRACTIONAL", 0, true },
+    { "ORACLE", 0, true }, { "EMPTY_STRING_IS_NULL", 0, true }, { "SIMULTANEOUS_ASSIGNMENT", 0, true }, { "TIME_ROUND_FRACTIONAL", 0, true },
 };
 /* clang-format on */
 

@@ -8,6 +8,10 @@
 
 #include <stdbool.h>
 
+#include <json-c/json.h>
+
+#include "base/err.h"
+#include "base/map.h"
 #include "workers/mysql/dialect.h"
 
 enum { MAP_NAME_MAX = 128 };
@@ -25,6 +29,20 @@ enum map_result {
  * "binary". */
 enum map_result map_collation(const struct dialect *to, const char *name,
                               char ret[static MAP_NAME_MAX]);
+/*
+ * map_overrides_read() - structTransferConfig.collationMapping as a map for map_override()
+ *
+ * Borrows the texts of `config`. Errors: ERR_PARAM for what can be no collation's name, ERR_NOMEM.
+ */
+int map_overrides_read(struct json_object *config, struct map **ret, struct err *err);
+/*
+ * map_override() - the user's choice for a collation of the source
+ *
+ * @overrides  lower-case name of a collation, or of a character set (for all of its collations) →
+ *             char *; utf8 and utf8mb3 are one. NULL: none
+ * NULL when there is none.
+ */
+const char *map_override(const struct map *overrides, const char *name);
 /* map_charset_of(): "utf8mb4" of "utf8mb4_bin", "binary" of "binary". */
 void map_charset_of(const char *collation, char ret[static MAP_NAME_MAX]);
 /* map_charset(): a character set's name at `to` (utf8 and utf8mb3 are one). */

@@ -167,3 +167,26 @@ int type_labels(const char *column_type, struct json_object **ret, struct err *e
     *ret = take_ptr(list);
     return 0;
 }
+
+static bool is_label(struct json_object *labels, const char *text)
+{
+    for (size_t i = 0; i < json_len(labels); i++) {
+        const char *label = json_at_str(labels, i);
+
+        if (label != NULL && strcmp(label, text) == 0)
+            return true;
+    }
+    return false;
+}
+
+void type_enum_zero(struct json_object *labels, struct json_object *other,
+                    char ret[static TYPE_ENUM_ZERO_SIZE])
+{
+    for (size_t n = 1; n < TYPE_ENUM_ZERO_SIZE; n++) {
+        memset(ret, '0', n);
+        ret[n] = '\0';
+        if (!is_label(labels, ret) && !is_label(other, ret))
+            return;
+    }
+    ret[0] = '\0';
+}

@@ -22,4 +22,14 @@ unsigned type_width(const char *column_type);
  */
 int type_labels(const char *column_type, struct json_object **ret, struct err *err);
 
+/*
+ * type_enum_zero() - a text that an ENUM reads as number 0: zeros that are no label of either list
+ *
+ * Field_enum::store() of the servers takes a text of up to five characters that is no label for a
+ * number. Either list may be NULL. @ret is empty when all five are labels.
+ */
+enum { TYPE_ENUM_ZERO_SIZE = 6 };
+void type_enum_zero(struct json_object *labels, struct json_object *other,
+                    char ret[static TYPE_ENUM_ZERO_SIZE]);
+
 #endif

@@ -8,25 +8,40 @@
 
 enum { FIRST_OFFSET = 4 };
 
-void pull_start(struct pull *p, const struct binlog_pos *from, struct binlog_pos *ret_ask)
+static bool is_before(const struct relay_last *l, const struct binlog_pos *from)
+{
+    return l != NULL && l->len > 0 && l->start.era == from->era &&
+           strcmp(l->start.file, from->file) == 0 && l->start.offset < from->offset;
+}
+
+void pull_start(struct pull *p, const struct binlog_pos *from, const struct relay_last *proof,
+                struct binlog_pos *ret_ask)
 {
     p->from = *from;
-    *ret_ask = *from;
-    if (from->offset > UINT32_MAX)
+    p->proof = is_before(proof, from) ? *proof : (struct relay_last){ 0 };
+    *ret_ask = p->proof.len > 0 ? p->proof.start : *from;
+    if (ret_ask->offset > UINT32_MAX)
         ret_ask->offset = FIRST_OFFSET;
     if (from->file[0] != '\0' && ret_ask->offset < FIRST_OFFSET)
         ret_ask->offset = FIRST_OFFSET;
     p->pos = *ret_ask;
     p->format = (struct binlog_format){ 0 };
-    p->by_gtid = from->file[0] == '\0';
+    p->by_gtid = p->skipping = from->file[0] == '\0';
     p->after_format = false;
     p->dropping = (struct binlog_pos){ 0 };
     p->quiet_at = (struct binlog_pos){ 0 };
     p->live = false;
 }
 
+bool pull_proven(const struct pull *p)
+{
+    return p->proof.len == 0;
+}
+
 struct binlog_pos pull_resume(const struct pull *p)
 {
+    if (p->skipping && p->format.mariadb)
+        return (struct binlog_pos){ .era = p->pos.era }; /* where it is, what we have may follow */
     if (p->dropping.file[0] != '\0')
         return p->dropping; /* from its GTID on: the rest of it would not be recognised */
     /* on the way to where we had got to, that is where we are */
@@ -79,7 +94,8 @@ static int place(const struct pull *p, const struct event *e, struct binlog_pos 
 /*
  * A dump by GTIDs leaves out what we have; one by file, after a lost connection, does not, and
  * transactions that we have may still stand behind the first one that we had not
- * (binlog_order_commits=OFF, or a replica's own order). So they are dropped here, whole.
+ * (binlog_order_commits=OFF, a replica's own order, MariaDB's domains). So they are dropped here,
+ * whole.
  */
 static int note_group(struct pull *p, const struct event *e, const struct binlog_pos *start,
                       struct err *err)
@@ -89,6 +105,7 @@ static int note_group(struct pull *p, const struct event *e, const struct binlog
     switch (e->type) {
     case EV_GTID:
     case EV_GTID_TAGGED:
+    case EV_MARIA_GTID:
         if (event_gtid(&p->format, e, &g, err) < 0)
             return -1;
         if (p->have != NULL && gtid_set_has(p->have, &g.gtid)) {
@@ -109,12 +126,41 @@ static int note_group(struct pull *p, const struct event *e, const struct binlog
     return 0;
 }
 
+/* Is this the event that was there when we stopped reading? A binlog begun anew is not read on. */
+static int prove(struct pull *p, const struct binlog_pos *start, const void *data, size_t len,
+                 struct err *err)
+{
+    struct relay_last now;
+
+    if (p->proof.len == 0 || binlog_pos_cmp(start, &p->proof.start) < 0)
+        return 0;
+    now = relay_last_of(start, data, len);
+    if (binlog_pos_cmp(start, &p->proof.start) != 0 || now.len != p->proof.len ||
+        memcmp(now.bytes, p->proof.bytes, now.len) != 0)
+        return err_set(err, ERR_BINLOG_RESET,
+                       "the source's binlog holds another event at %s:%llu than when it was read",
+                       p->proof.start.file, (unsigned long long)p->proof.start.offset);
+    p->proof.len = 0;
+    return 0;
+}
+
+/*
+ * Before the first transaction that MariaDB sends by GTID nothing is stored: by the position of a
+ * file's head we would go on with transactions that we have. (MySQL's are known by `have`.)
+ */
+static bool is_on_the_way(struct pull *p, const struct event *e)
+{
+    if (e->type == EV_MARIA_GTID)
+        p->skipping = false;
+    return p->skipping && p->format.mariadb;
+}
+
 static int store(struct pull *p, const struct event *e, const void *data, size_t len,
                  struct err *err)
 {
     struct binlog_pos start, end;
 
-    if (place(p, e, &start, &end, err) < 0)
+    if (place(p, e, &start, &end, err) < 0 || prove(p, &start, data, len, err) < 0)
         return -1;
     if (e->type == EV_ROTATE) {
         struct event_rotate r;
@@ -126,7 +172,10 @@ static int store(struct pull *p, const struct event *e, const void *data, size_t
     }
     if (note_group(p, e, &start, err) < 0)
         return -1;
-    if (p->dropping.file[0] == '\0' && binlog_pos_cmp(&start, &p->from) >= 0) {
+    if (is_on_the_way(p, e)) {
+        if (e->type == EV_FORMAT_DESCRIPTION && relay_writer_format(p->writer, data, len, err) < 0)
+            return -1;
+    } else if (p->dropping.file[0] == '\0' && binlog_pos_cmp(&start, &p->from) >= 0) {
         FAULT("relay.event.before");
         if (relay_writer_event(p->writer, &start, &end, data, len, err) < 0)
             return -1;
@@ -141,7 +190,7 @@ static int store(struct pull *p, const struct event *e, const void *data, size_t
 static int artificial_rotate(struct pull *p, const struct event *e, struct err *err)
 {
     struct event_rotate r;
-    struct binlog_pos to = { 0 };
+    struct binlog_pos to = { .era = p->pos.era };
 
     if (event_rotate(&p->format, e, &r, err) < 0)
         return -1;
@@ -189,6 +238,8 @@ static int heartbeat(struct pull *p, const struct event *e)
             return PULL_EVENT;
         p->pos = at;
     }
+    if (e->next_pos != 0 && binlog_pos_cmp(&at, &p->pos) == 0)
+        p->skipping = false; /* it has gone past all that we have, and there is no more */
     return binlog_pos_cmp(&at, &p->pos) == 0 ? PULL_IDLE : PULL_EVENT;
 }
 

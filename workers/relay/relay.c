@@ -9,10 +9,9 @@
 #include "base/log.h"
 #include "workers/mysql/binlog/dump.h"
 #include "workers/mysql/catalog.h"
-#include "workers/mysql/control.h"
-#include "workers/relay/keeper.h"
-#include "workers/relay/pull.h"
-#include "workers/relay/start.h"
+#include "workers/mysql/facts.h"
+#include "workers/relay/relay_priv.h"
+#include "workers/relay/start_xa.h"
 
 #include "base/banned.h"
 
@@ -24,46 +23,30 @@ enum {
     FULL_STEP_MS = 500,
     TELL_FULL_EVERY_MS = 30 * 1000,
     CHECKSUM_RETRIES = 3, /* the network may have bent it; the source's file stays as it is */
+    UNPROVEN_RETRIES = 3,
+    ER_MASTER_FATAL_ERROR = 1236,
     RETRY_FIRST_MS = 200,
     RETRY_LONGEST_MS = 10 * 1000,
     KEPT_HOURS_DEFAULT = 168,
     LANES = 1,
-    PATH_TEXT_MAX = 4096,
 };
 static const uint64_t segment_bytes_default = 128ULL * 1024 * 1024;
 static const uint64_t segment_bytes_least = 256ULL * 1024;
 static const uint64_t reserve_default = 1024ULL * 1024 * 1024;
 
-struct relay {
-    struct worker *w;
-    const struct task *task;
-    struct fence fence;
-    struct checkpoint start; /* the incremental worker's checkpoint when we began */
-    struct dialect dialect;  /* of the source */
-    struct relay_writer *writer;
-    struct keeper *keeper;
-    struct gtid_set *have; /* MySQL: what was executed at `start` */
-    struct pull pull;
-    int64_t skew_us; /* source's clock minus ours */
-    int64_t kept_s;  /* storeLogKeptHour */
-    int64_t next_tick_ms, next_purge_ms, heard_ms, tell_full_ms;
-    int64_t caught_up_us; /* source's clock when we had everything; 0: never yet */
-    bool ready;
-    int checksum_errors;
-};
-
 /* ------------------------------------------------------------------------- control schema */
 
-/* Position and catalog are written in this order, so that a checkpoint means both are there. */
-static int note_start(struct relay *r, struct conn *sink, struct conn *source, struct err *err)
+int relay_note_catalog(struct relay *r, struct conn *sink, struct conn *source, struct err *err)
 {
     _cleanup_(scope_freep)
     struct scope *scope = NULL;
     _cleanup_(catalog_freep)
     struct catalog *cat = NULL;
+    _cleanup_(facts_freep)
+    struct facts *facts = NULL;
+    _cleanup_(json_putp)
+    struct json_object *doc = NULL;
 
-    if (start_find(r->w, source, &r->dialect, &r->start, err) < 0)
-        return -1;
     if (scope_new(task_mapping(r->task), &scope, err) < 0)
         return -1;
     scope_fold_case(scope, r->dialect.lower_case_table_names != 0);
@@ -71,29 +54,27 @@ static int note_start(struct relay *r, struct conn *sink, struct conn *source, s
         return -1;
     if (scope_exclude_db(scope, r->task->control_schema) < 0)
         return err_set(err, ERR_NOMEM, "out of memory");
-    if (catalog_load(source, &r->dialect, scope, &cat, err) < 0)
+    if (facts_load(source, &r->dialect, &facts, err) < 0 ||
+        catalog_load(source, &r->dialect, scope, &cat, err) < 0)
         return -1;
+    doc = facts_to_json(facts);
+    if (doc == NULL)
+        return err_set(err, ERR_NOMEM, "out of memory");
     FAULT("relay.start.before_schema");
-    if (control_schema_put(sink, &r->fence, cat, err) < 0)
+    if (control_facts_put(sink, &r->fence, doc, err) < 0 ||
+        control_schema_put(sink, &r->fence, cat, err) < 0)
+        return -1;
+    return 0;
+}
+
+/* Position and catalog are written in this order, so that a checkpoint means both are there. */
+static int note_start(struct relay *r, struct conn *sink, struct conn *source, struct err *err)
+{
+    if (start_find_xa(r->w, &r->fence, sink, source, &r->dialect, &r->start, err) < 0 ||
+        relay_note_catalog(r, sink, source, err) < 0)
         return -1;
     FAULT("relay.start.before_checkpoint");
     return control_checkpoint_init(sink, &r->fence, "incr", &r->start, err);
-}
-
-static int check_source(struct relay *r, struct conn *source, struct err *err)
-{
-    char uuid[64];
-
-    if (dump_source_uuid(source, &r->dialect, uuid, err) < 0)
-        return -1;
-    if (strcmp(uuid, r->start.source_uuid) == 0)
-        return 0;
-    (void)err_set(err, ERR_BINLOG_PURGED,
-                  "the source is another server now (%s, the project began at %s): its binlog "
-                  "positions mean nothing here",
-                  uuid, r->start.source_uuid);
-    return err_advise(err, "Point the data source at the old server again, or start the project "
-                           "anew.");
 }
 
 /* One try at taking over and, the first time, noting where the project begins. */
@@ -111,9 +92,9 @@ static int take_over(struct relay *r, struct conn *sink, struct conn *source, st
     r->start = (struct checkpoint){ 0 };
     got = control_checkpoint_get(sink, r->task->control_schema, r->task->project_id, "incr",
                                  &r->start, err);
-    if (got < 0 || (got == 0 && note_start(r, sink, source, err) < 0))
+    if (got < 0)
         return -1;
-    return check_source(r, source, err);
+    return got == 0 ? note_start(r, sink, source, err) : relay_reset(r, sink, source, err);
 }
 
 /* Both connections, and everything that must be known before the stream is opened. */
@@ -153,8 +134,7 @@ static int open_writer(struct relay *r, struct err *err)
 {
     struct json_object *config = task_incr_config(r->task);
     uint64_t max = (uint64_t)MAX(json_get_i64(config, "relayMaxBytes", 0), (int64_t)0);
-    char dir[PATH_TEXT_MAX];
-    struct relay_writer_options o = { .dir = dir,
+    struct relay_writer_options o = { .dir = r->dir,
                                       .source_uuid = r->start.source_uuid,
                                       .segment_bytes = segment_bytes_default,
                                       .max_bytes = max,
@@ -165,16 +145,18 @@ static int open_writer(struct relay *r, struct err *err)
     /* only whole segments go: the limit must hold several */
     if (max > 0)
         o.segment_bytes = MAX(MIN(o.segment_bytes, max / 8), segment_bytes_least);
-    if ((size_t)snprintf(dir, sizeof(dir), "%s/relay", r->task->data_dir) >= sizeof(dir))
+    if ((size_t)snprintf(r->dir, sizeof(r->dir), "%s/relay", r->task->data_dir) >= sizeof(r->dir))
         return err_set(err, ERR_RELAY_IO, "the data directory's name is too long");
     if (relay_writer_open(&o, &r->writer, &end, err) < 0)
         return -1;
     r->kept_s = json_get_i64(config, "storeLogKeptHour", KEPT_HOURS_DEFAULT) * 3600;
     r->pull.writer = r->writer;
-    r->pull.pos = end.file[0] != '\0' ? end : r->start.pos;
-    log_info("relay", "resume", "file=%s pos=%" PRIu64 " bytes=%" PRIu64 " segments=%u",
-             r->pull.pos.file, r->pull.pos.offset, relay_writer_bytes(r->writer),
-             relay_writer_segments(r->writer));
+    if (relay_follow_resume(r, &end, err) < 0)
+        return -1;
+    log_info("relay", "resume",
+             "file=%s pos=%" PRIu64 " era=%u source=%s bytes=%" PRIu64 " segments=%u",
+             r->pull.pos.file, r->pull.pos.offset, r->pull.pos.era, r->uuid,
+             relay_writer_bytes(r->writer), relay_writer_segments(r->writer));
     return 0;
 }
 
@@ -323,18 +305,23 @@ static int connect_dump(struct relay *r, struct dump **ret, struct err *err)
     struct conn_options co = { .timeout_s = SILENCE_S };
     struct dump_options o = { .server_id = relay_server_id(r->task, "relay"),
                               .heartbeat_ms = HEARTBEAT_MS };
-    struct binlog_pos here = pull_resume(&r->pull);
+    struct binlog_pos here;
     int got = conn_open_retry(&r->task->ends[END_SOURCE], &co, r->w->report, r->task->retry_minutes,
                               &c, err);
 
     if (got != 0)
         return got;
-    if (dialect_detect(c, &r->dialect, err) < 0 || check_source(r, c, err) < 0 ||
-        measure_skew(r, c, err) < 0)
+    if (dialect_detect(c, &r->dialect, err) < 0)
         return -1;
+    got = relay_follow(r, c, err);
+    if (got != 0)
+        return got;
+    if (measure_skew(r, c, err) < 0)
+        return -1;
+    here = pull_resume(&r->pull);
     if (here.file[0] == '\0')
         o.gtids = r->have;
-    pull_start(&r->pull, &here, &o.pos);
+    pull_start(&r->pull, &here, relay_writer_last(r->writer), &o.pos);
     r->heard_ms = clock_mono_ms();
     return dump_open(take_ptr(c), &r->dialect, &o, ret, err);
 }
@@ -351,6 +338,8 @@ static int take_event(struct relay *r, const uint8_t *data, size_t len, struct e
     }
     r->heard_ms = clock_mono_ms();
     r->tell_full_ms = 0;
+    if (pull_proven(&r->pull))
+        r->unproven_errors = 0;
     if (got == PULL_IDLE) {
         r->caught_up_us = clock_now_us() + r->skew_us;
         if (relay_writer_mark(r->writer, &r->pull.pos, r->caught_up_us, err) < 0 &&
@@ -392,6 +381,26 @@ static int pull_stream(struct relay *r, struct dump *d, struct err *err)
     }
 }
 
+/*
+ * While the source has not shown the event that we have seen at this place, whatever it sends or
+ * refuses may come of another binlog under the same name.
+ */
+static void doubt(struct relay *r, struct err *err)
+{
+    bool refused = err->db_errno == ER_MASTER_FATAL_ERROR && err->code != ERR_BINLOG_PURGED &&
+                   err->code != ERR_BINLOG_OFF && err->code != ERR_BINLOG_RESET;
+
+    if (pull_proven(&r->pull) ||
+        (!refused && err->code != ERR_BINLOG_MALFORMED && err->code != ERR_BINLOG_CHECKSUM))
+        return;
+    if (err->code != ERR_BINLOG_MALFORMED && ++r->unproven_errors < UNPROVEN_RETRIES)
+        return;
+    err->code = ERR_BINLOG_RESET;
+    (void)err_wrap(
+        err, "the source's binlog does not hold any more what was read from it at %s:%" PRIu64,
+        r->pull.proof.start.file, r->pull.proof.start.offset);
+}
+
 /* Is a new connection worth it? */
 static bool may_pass(struct relay *r, const struct err *err)
 {
@@ -416,9 +425,11 @@ static int pull_for_ever(struct relay *r, struct err *err)
             got = pull_stream(r, d, err);
         if (got >= 0)
             return got;
+        doubt(r, err);
         if (r->pull.live) { /* it worked for a while: the retries begin anew */
             since = clock_mono_ms();
             wait_ms = RETRY_FIRST_MS;
+            r->pull.live = false;
         }
         if (!may_pass(r, err) || clock_mono_ms() - since > limit_ms)
             return -1;
@@ -430,26 +441,11 @@ static int pull_for_ever(struct relay *r, struct err *err)
     }
 }
 
-/* The transactions that are in the copy, or applied, already. */
-static int parse_have(struct relay *r, struct err *err)
-{
-    const char *text = r->start.gtid_set != NULL ? r->start.gtid_set : "";
-
-    if (!r->dialect.gtid_mysql)
-        return 0;
-    if (gtid_set_parse(text, false, &r->have, err) < 0)
-        return err_wrap(err, "GTID set of the checkpoint");
-    r->pull.have = r->have;
-    return 0;
-}
-
 int relay_run(struct worker *w, struct err *err)
 {
     struct relay r = { .w = w, .task = w->task };
     int got = begin(&r, err);
 
-    if (got == 0)
-        got = parse_have(&r, err);
     if (got == 0)
         got = wait_for_writer(&r, err);
     if (got == 0)
@@ -458,7 +454,9 @@ int relay_run(struct worker *w, struct err *err)
         got = pull_for_ever(&r, err);
     keeper_free(r.keeper);
     relay_writer_close(r.writer);
-    gtid_set_free(r.have);
+    if (r.have != r.began)
+        gtid_set_free(r.have);
+    gtid_set_free(r.began);
     checkpoint_done(&r.start);
     return got;
 }

@@ -2,7 +2,8 @@
  * Relay segments: the source's binlog on local disk, one writer (relay worker), one reader
  * (incremental worker), different processes.
  *
- * <dir>/relay.<8 digits>: a header line (JSON: source uuid, file, pos at its start), then records:
+ * <dir>/relay.<8 digits>: a header line (JSON: source uuid, file, pos at its start; the file with
+ * its era, see position.h), then records:
  *   u32 length of the payload, u8 kind, u64 source offset behind it, u32 CRC-32C of the payload,
  *   u32 CRC-32C of the 17 bytes before; the payload. Integers are little-endian.
  * Kinds: EVENT (a raw event as received, checksum included), MARK (the source's wall clock at which
@@ -11,6 +12,10 @@
  * EVENT behind which the next file begins). A torn record at the end of the newest segment is cut
  * off by the writer; damage that a reader finds is noted in <dir>/damage, and the next writer cuts
  * there, so that it is pulled again. Readers watch <dir> with inotify.
+ *
+ * All of a segment is of one era. Where the next segment is of a later one, the source has failed
+ * over: what was open at the end of the old era was never completed anywhere, and stays as it is,
+ * so that the same bytes give the same numbers for ever.
  */
 #ifndef WORKERS_RELAY_SEGMENT_H
 #define WORKERS_RELAY_SEGMENT_H
@@ -23,7 +28,11 @@
 #include "base/util.h"
 #include "workers/mysql/binlog/position.h"
 
-enum record_kind { RECORD_EVENT = 1, RECORD_MARK = 2 };
+enum record_kind {
+    RECORD_EVENT = 1,
+    RECORD_MARK = 2,
+    RECORD_ERA = 3, /* what follows is of another server; start, end: where it begins there */
+};
 
 struct record {
     enum record_kind kind;
@@ -36,6 +45,7 @@ struct record {
     struct binlog_pos end;
     const uint8_t *data; /* RECORD_EVENT: borrowed until the next call */
     size_t len;
+    const char *source_uuid; /* RECORD_ERA: of the server; borrowed until the next call */
     int64_t
         mark_us; /* RECORD_MARK: source's wall clock (µs) when the relay had everything so far */
 };
@@ -46,13 +56,13 @@ struct relay_writer;
 
 struct relay_writer_options {
     const char *dir;
-    const char *source_uuid;
-    uint64_t segment_bytes; /* a new segment after so much, at an event boundary */
-    uint64_t max_bytes;     /* of all segments; 0: only `reserve_bytes` counts */
-    uint64_t reserve_bytes; /* of the disk stay free; 0: don't look */
+    const char *source_uuid; /* of the server that `must_cover` belongs to */
+    uint64_t segment_bytes;  /* a new segment after so much, at an event boundary */
+    uint64_t max_bytes;      /* of all segments; 0: only `reserve_bytes` counts */
+    uint64_t reserve_bytes;  /* of the disk stay free; 0: don't look */
     /*
      * What is there must be of this source and cover this position, or it is removed and begun
-     * anew; NULL or file "": anything of this source goes on.
+     * anew; NULL or file "": anything that begins with this source, or in a later era, goes on.
      */
     const struct binlog_pos *must_cover;
 };
@@ -67,6 +77,26 @@ int relay_writer_open(const struct relay_writer_options *o, struct relay_writer 
                       struct binlog_pos *ret_end, struct err *err);
 void relay_writer_close(struct relay_writer *w); /* flushes */
 DEFINE_CLEANUP(struct relay_writer, relay_writer_close)
+
+/* relay_writer_uuid(): of the server that the end belongs to; "" when there is nothing. */
+const char *relay_writer_uuid(const struct relay_writer *w);
+/*
+ * relay_writer_source() - what is written next comes from another server, in a later era
+ *
+ * Nothing is on disk of it before the first event or mark.
+ */
+int relay_writer_source(struct relay_writer *w, const char *uuid, struct err *err);
+
+/* The last event, as much of it as tells whether the source still has it. */
+enum { RELAY_LAST_BYTES = 48 };
+struct relay_last {
+    struct binlog_pos start;
+    size_t len; /* of `bytes`; 0: not known */
+    uint8_t bytes[RELAY_LAST_BYTES];
+};
+/* relay_last_of(): of an event; not known for those that a server does not send alike each time. */
+struct relay_last relay_last_of(const struct binlog_pos *start, const void *data, size_t len);
+const struct relay_last *relay_writer_last(const struct relay_writer *w);
 
 /*
  * relay_writer_event() - one event, buffered; relay_writer_flush() makes it visible
@@ -99,8 +129,8 @@ struct relay_reader;
  * relay_reader_open() - at `from` (file "": the very beginning)
  *
  * The first record is the FORMAT_DESCRIPTION in force, then everything that starts at or behind
- * `from`. A folder that has no segment yet is waited for. Errors: ERR_BINLOG_PURGED when what is
- * there begins behind `from`, ERR_RELAY_IO.
+ * `from`, with a RECORD_ERA before what is of a later era. A folder that has no segment yet is
+ * waited for. Errors: ERR_BINLOG_PURGED when what is there begins behind `from`, ERR_RELAY_IO.
  */
 int relay_reader_open(const char *dir, const struct binlog_pos *from, struct relay_reader **ret,
                       struct err *err);

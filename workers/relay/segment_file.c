@@ -139,10 +139,9 @@ static bool header_parse(const char *line, size_t len, struct segment_header *re
     uuid = json_get_str(o, "uuid", NULL);
     file = json_get_str(o, "file", NULL);
     if (uuid == NULL || file == NULL || strlen(uuid) >= sizeof(ret->uuid) ||
-        strlen(file) >= sizeof(ret->start.file))
+        !binlog_file_parse(file, &ret->start))
         return false;
     memcpy(ret->uuid, uuid, strlen(uuid) + 1);
-    memcpy(ret->start.file, file, strlen(file) + 1);
     ret->start.offset = (uint64_t)json_get_i64(o, "pos", 0);
     return true;
 }
@@ -330,6 +329,22 @@ int segment_file_next(struct segment_file *f, struct raw_record *ret, struct err
             f->have = f->at = 0;
     }
     return r;
+}
+
+/* A FORMAT_DESCRIPTION's flags and time depend on when it is sent. */
+struct relay_last relay_last_of(const struct binlog_pos *start, const void *data, size_t len)
+{
+    enum { TYPE_AT = 4, FLAGS_AT = 17, CHECKSUM_LEN = 4, FORMAT_DESCRIPTION = 15, ROTATE = 4 };
+    const uint8_t *event = data;
+    struct relay_last last = { .start = *start };
+
+    if (len < FLAGS_AT + 2 + CHECKSUM_LEN || event[TYPE_AT] == FORMAT_DESCRIPTION ||
+        event[TYPE_AT] == ROTATE)
+        return last;
+    last.len = MIN(len - CHECKSUM_LEN, (size_t)RELAY_LAST_BYTES);
+    memcpy(last.bytes, event, last.len);
+    memset(last.bytes + FLAGS_AT, 0, 2);
+    return last;
 }
 
 static const char *damage_path(const char *dir, char buf[static SEGMENT_PATH_MAX])

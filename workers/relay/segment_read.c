@@ -21,7 +21,8 @@ struct relay_reader {
     struct segment_file file; /* fd -1: none opened yet */
     struct strbuf format;     /* the FORMAT_DESCRIPTION in force */
     bool format_due;          /* … is to be given out before anything else */
-    struct raw_record held;   /* read already, to be given out behind it */
+    bool era_due;             /* the open segment is of a later era than the one before */
+    struct raw_record held;   /* read already, to be given out behind these */
     bool holding;
     int watch;
 };
@@ -65,12 +66,18 @@ static int choose(const struct relay_reader *r, unsigned *ret, struct err *err)
 static int ensure_open(struct relay_reader *r, struct err *err)
 {
     unsigned number;
+    int got;
 
     if (r->file.fd >= 0)
         return 1;
     if (choose(r, &number, err) < 0)
         return -1;
-    return number == 0 ? 0 : segment_file_open(&r->file, r->dir, number, &r->crc, err);
+    if (number == 0)
+        return 0;
+    got = segment_file_open(&r->file, r->dir, number, &r->crc, err);
+    if (got > 0) /* of the first server nothing was pulled */
+        r->era_due = r->file.header.start.era > r->from.era;
+    return got;
 }
 
 int relay_reader_open(const char *dir, const struct binlog_pos *from, struct relay_reader **ret,
@@ -153,6 +160,7 @@ static int over_the_end(struct relay_reader *r, struct raw_record *ret, struct e
         segment_file_done(&next);
         return got;
     }
+    r->era_due = r->era_due || next.header.start.era != r->file.header.start.era;
     segment_file_done(&r->file);
     r->file = next;
     return segment_file_next(&r->file, ret, err);
@@ -219,6 +227,19 @@ static void give(struct relay_reader *r, const struct raw_record *raw, struct re
     r->from = raw->end; /* a relay begun anew repeats what is already given out */
 }
 
+/* Says that another era begins, before the first record of it. */
+static void give_era(struct relay_reader *r, const struct raw_record *raw, struct record *ret)
+{
+    const struct segment_header *h = &r->file.header;
+
+    r->held = *raw;
+    r->holding = true;
+    r->era_due = false;
+    *ret = (struct record){
+        .kind = RECORD_ERA, .start = h->start, .end = h->start, .source_uuid = h->uuid
+    };
+}
+
 int relay_reader_next(struct relay_reader *r, struct record *ret, struct err *err)
 {
     for (;;) {
@@ -228,6 +249,10 @@ int relay_reader_next(struct relay_reader *r, struct record *ret, struct err *er
         r->holding = false;
         if (got <= 0)
             return got;
+        if (r->era_due) {
+            give_era(r, &raw, ret);
+            return 1;
+        }
         if (is_format(&raw) && keep_format(r, &raw, err) < 0)
             return -1;
         switch (raw.kind) {

@@ -39,9 +39,10 @@ struct relay_writer {
     uint64_t older;    /* bytes of all others */
     uint64_t check_at; /* look at the disk's free space when so much has been written */
     uint64_t written;
-    struct binlog_pos pos; /* behind the last record */
-    struct strbuf buffer;  /* whole records, not written yet */
-    struct strbuf format;  /* the FORMAT_DESCRIPTION in force */
+    struct binlog_pos pos;  /* behind the last record */
+    struct relay_last last; /* event; not known in a segment that has none yet */
+    struct strbuf buffer;   /* whole records, not written yet */
+    struct strbuf format;   /* the FORMAT_DESCRIPTION in force */
 };
 
 /* ------------------------------------------------------------------------------------ records */
@@ -186,9 +187,11 @@ static int header_text(const struct relay_writer *w, const struct binlog_pos *st
 {
     _cleanup_(json_putp)
     struct json_object *o = json_object_new_object();
+    char file[BINLOG_FILE_TEXT_MAX];
 
     if (o == NULL || json_add_i64(o, "v", 1) < 0 || json_add_str(o, "uuid", w->uuid) < 0 ||
-        json_add_str(o, "file", start->file) < 0 || json_add_u64(o, "pos", start->offset) < 0)
+        json_add_str(o, "file", binlog_file_text(start, file)) < 0 ||
+        json_add_u64(o, "pos", start->offset) < 0)
         return err_set(err, ERR_NOMEM, "out of memory");
     strbuf_adds(b, json_text(o));
     strbuf_addc(b, '\n');
@@ -293,6 +296,36 @@ int relay_writer_event(struct relay_writer *w, const struct binlog_pos *start,
     if (append(w, rotate ? RAW_ROTATE : RAW_EVENT, end->offset, p, err) < 0)
         return -1;
     w->pos = *end;
+    w->last = relay_last_of(start, data, len);
+    return 0;
+}
+
+const struct relay_last *relay_writer_last(const struct relay_writer *w)
+{
+    return &w->last;
+}
+
+const char *relay_writer_uuid(const struct relay_writer *w)
+{
+    return w->count > 0 ? w->uuid : "";
+}
+
+int relay_writer_source(struct relay_writer *w, const char *uuid, struct err *err)
+{
+    size_t len = strlen(uuid);
+
+    if (len >= sizeof(w->uuid))
+        return err_set(err, ERR_RELAY_IO, "the source's identity is too long");
+    if (w->fd >= 0 && relay_writer_flush(w, true, err) < 0)
+        return -1;
+    /* the next event or mark makes a segment of its own */
+    closep(&w->fd);
+    w->fd = -1;
+    w->older += w->size;
+    w->size = 0;
+    strbuf_reset(&w->format);
+    w->last = (struct relay_last){ 0 };
+    memcpy(w->uuid, uuid, len + 1);
     return 0;
 }
 
@@ -387,12 +420,17 @@ static int resume_segment(struct relay_writer *w, unsigned number, uint64_t cut_
 
     if (got <= 0)
         return got;
-    while (f.next_at < cut_at && (got = segment_file_next(&f, &r, err)) > 0)
+    w->last = (struct relay_last){ 0 };
+    while (f.next_at < cut_at && (got = segment_file_next(&f, &r, err)) > 0) {
         if ((r.kind == RAW_FORMAT || (r.kind == RAW_EVENT && is_format(r.data, r.len))) &&
             keep_format(w, r.data, r.len, err) < 0)
             got = -1;
+        if (r.kind == RAW_EVENT || r.kind == RAW_ROTATE)
+            w->last = relay_last_of(&r.start, r.data, r.len);
+    }
     w->size = MIN(f.next_at, cut_at);
     w->pos = f.pos;
+    memcpy(w->uuid, f.header.uuid, sizeof(w->uuid));
     segment_file_done(&f);
     if (got < 0 && err->code != ERR_RELAY_CORRUPT)
         return -1;
@@ -422,17 +460,27 @@ static int count_older(struct relay_writer *w, const unsigned *list, size_t coun
     return 0;
 }
 
-/* Is what begins with segment `first` and ends at w->pos what this writer goes on with? */
-static bool usable(const struct relay_writer *w, unsigned first)
+/* Is what begins with segment list[0] and ends at w->pos what this writer goes on with? */
+static bool usable(const struct relay_writer *w, const unsigned *list, size_t count)
 {
-    struct segment_header h;
+    static const struct binlog_pos anything;
+    const struct binlog_pos *need = w->o.must_cover != NULL ? w->o.must_cover : &anything;
+    struct segment_header h, holds = { 0 };
     struct err ignored = { 0 };
-    const struct binlog_pos *need = w->o.must_cover;
 
-    if (segment_header_of(w->dir, first, &h, &ignored) <= 0 || strcmp(h.uuid, w->uuid) != 0)
+    for (size_t i = 0; i < count; i++) {
+        if (segment_header_of(w->dir, list[i], &h, &ignored) <= 0)
+            return false;
+        if (i > 0 && (need->file[0] == '\0' || binlog_pos_cmp(&h.start, need) > 0))
+            break;
+        holds = h;
+    }
+    if (need->file[0] == '\0' && holds.start.era > need->era)
+        return true; /* of the first server nothing was pulled */
+    if (holds.start.era != need->era || strcmp(holds.uuid, w->o.source_uuid) != 0)
         return false;
-    return need == NULL || need->file[0] == '\0' ||
-           (binlog_pos_cmp(&h.start, need) <= 0 && binlog_pos_cmp(need, &w->pos) <= 0);
+    return need->file[0] == '\0' ||
+           (binlog_pos_cmp(&holds.start, need) <= 0 && binlog_pos_cmp(need, &w->pos) <= 0);
 }
 
 /* Begins anew; the numbers go on, so that a reader that still holds the last one finds the next. */
@@ -447,6 +495,8 @@ static int remove_all(struct relay_writer *w, const unsigned *list, size_t count
     w->size = w->older = 0;
     w->count = 0;
     w->pos = (struct binlog_pos){ 0 };
+    w->last = (struct relay_last){ 0 };
+    memcpy(w->uuid, w->o.source_uuid, strlen(w->o.source_uuid) + 1);
     strbuf_reset(&w->format);
     return 0;
 }
@@ -487,7 +537,7 @@ static int resume(struct relay_writer *w, struct err *err)
     w->count = (unsigned)count;
     if (count_older(w, list, count - 1, err) < 0)
         return -1;
-    return usable(w, list[0]) ? 0 : remove_all(w, list, count, err);
+    return usable(w, list, count) ? 0 : remove_all(w, list, count, err);
 }
 
 int relay_writer_open(const struct relay_writer_options *o, struct relay_writer **ret,
@@ -515,6 +565,7 @@ int relay_writer_open(const struct relay_writer_options *o, struct relay_writer 
     if (lock_dir(w, err) < 0 || resume(w, err) < 0)
         return -1;
     w->o.must_cover = NULL; /* the caller's, and of no more use */
+    w->o.source_uuid = NULL;
     *ret_end = w->pos;
     *ret = take_ptr(w);
     return 0;

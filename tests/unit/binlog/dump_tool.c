@@ -2,12 +2,14 @@
  * Prints what the decoder makes of a live server's binlog, and checks it against the server's own
  * answers. A tool for people and for verify.sh; not run by ctest.
  *
- *   dump_tool HOST PORT USER PASSWORD FILE [check | capture PREFIX]
+ *   dump_tool HOST PORT USER PASSWORD FILE [text | check | capture PREFIX]
  *
- * check: for each INSERT into a table whose first column is `id`, the row is read from the server
- * and compared value by value; the exit status tells.
- * capture: besides, the server's answers go to PREFIX.rows and the tables to PREFIX.tables, which
- * is what rows_test.c decodes by and compares with.
+ * text: besides, each image of a row as one line for programs (tests/system/test_decoder.py):
+ * "ROW", before or after, db.table and the values, separated by tabs: NULL, ABSENT, i: and a
+ * number, f: or d: and a number in hexadecimal, t: or b: and bytes in hexadecimal. check: for each
+ * INSERT into a table whose first column is `id`, the row is read from the server and compared
+ * value by value; the exit status tells. capture: besides, the server's answers go to PREFIX.rows
+ * and the tables to PREFIX.tables, which is what rows_test.c decodes by and compares with.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -35,7 +37,7 @@ struct tool {
     struct binlog_format format;
     struct entry *entries;
     size_t count;
-    bool check;
+    bool check, text;
     uint64_t compared, wrong;
     FILE *rows, *tables; /* capture */
 };
@@ -91,6 +93,42 @@ static void print_row(const char *what, const struct value *v, size_t n)
         print_value(&v[i]);
     }
     (void)printf(")\n");
+}
+
+static void print_text_value(const struct value *v)
+{
+    switch (v->kind) {
+    case V_ABSENT:
+    case V_NULL:
+        (void)printf("\t%s", v->kind == V_NULL ? "NULL" : "ABSENT");
+        return;
+    case V_INT:
+        (void)printf("\ti:%" PRId64, v->i);
+        return;
+    case V_UINT:
+        (void)printf("\ti:%" PRIu64, v->u);
+        return;
+    case V_FLOAT:
+        (void)printf("\tf:%a", (double)v->f);
+        return;
+    case V_DOUBLE:
+        (void)printf("\td:%a", v->d);
+        return;
+    case V_TEXT:
+    case V_BYTES:
+        (void)printf(v->kind == V_TEXT ? "\tt:" : "\tb:");
+        for (size_t i = 0; i < v->len; i++)
+            (void)printf("%02x", (unsigned char)v->bytes[i]);
+        return;
+    }
+}
+
+static void print_text_row(const struct table_map *m, const char *what, const struct value *v)
+{
+    (void)printf("ROW\t%s\t%s.%s", what, m->db, m->table);
+    for (size_t i = 0; i < m->column_count; i++)
+        print_text_value(&v[i]);
+    (void)putchar('\n');
 }
 
 static bool same(const struct column *c, const struct value *v, const char *text, unsigned long len)
@@ -257,6 +295,10 @@ static int take_rows(struct tool *t, const struct event *e, struct err *err)
             return -1;
         (void)printf("  %s %s.%s\n", names[rows_kind(r)], m->db, m->table);
         while ((got = rows_next(r, &before, &after, err)) > 0) {
+            if (t->text && before != NULL)
+                print_text_row(m, "before", before);
+            if (t->text && after != NULL)
+                print_text_row(m, "after", after);
             if (before != NULL)
                 print_row("before", before, m->column_count);
             if (after != NULL)
@@ -321,8 +363,11 @@ static int print_query(struct tool *t, const struct event *e, struct err *err)
 
     if (event_query(&t->format, e, &q, err) < 0)
         return -1;
-    (void)printf("  db=%.*s mode=%" PRIx64 " charset=%u: %.*s\n", (int)q.db_len, q.db, q.sql_mode,
-                 q.charset_client, (int)(q.sql_len > 300 ? 300 : q.sql_len), q.sql);
+    (void)printf("  db=%.*s flags2=%x/%d mode=%" PRIx64 " charset=%u,%u,%u utf8mb4=%u zone=%s "
+                 "explicit=%d: %.*s\n",
+                 (int)q.db_len, q.db, q.flags2, q.has_flags2, q.sql_mode, q.charset_client,
+                 q.collation_connection, q.collation_server, q.utf8mb4_collation, q.time_zone,
+                 q.explicit_timestamps, (int)(q.sql_len > 300 ? 300 : q.sql_len), q.sql);
     event_query_done(&q);
     return 0;
 }
@@ -413,14 +458,17 @@ int main(int argc, char **argv)
     int64_t port;
 
     if (argc < 6 || !num_parse_i64(argv[2], 1, 65535, &port)) {
-        (void)fprintf(stderr, "usage: dump_tool HOST PORT USER PASSWORD FILE [check]\n");
+        (void)fprintf(
+            stderr,
+            "usage: dump_tool HOST PORT USER PASSWORD FILE [text | check | capture PREFIX]\n");
         return 2;
     }
     t.to.host = argv[1];
     t.to.port = (int)port;
     t.to.user = argv[3];
     t.to.type = argv[1];
-    t.check = argc > 6;
+    t.text = argc > 6 && strcmp(argv[6], "text") == 0;
+    t.check = argc > 6 && !t.text;
     if (argc > 7) {
         t.rows = open_capture(argv[7], "rows");
         t.tables = open_capture(argv[7], "tables");

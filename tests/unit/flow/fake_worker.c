@@ -231,6 +231,61 @@ static void do_failerror(struct fake *f)
     _exit(1);
 }
 
+static void say_ddl(struct fake *f, const char *id, const char *status)
+{
+    char text[512];
+
+    (void)snprintf(text, sizeof(text),
+                   "{\"t\":\"ddl\",\"id\":\"%s\",\"timestamp\":1700000000,\"kind\":\"ALTER_TABLE\","
+                   "\"objects\":[\"shop.t\"],\"sql\":\"ALTER TABLE t ADD x INT\","
+                   "\"status\":\"%s\",\"targetSql\":[\"ALTER TABLE t ADD x INT\"],"
+                   "\"message\":\"refused by the target\"}",
+                   id, status);
+    say(f, text);
+}
+
+/* Stops at a statement until it is given a decision on it. */
+static void do_ddl(struct fake *f)
+{
+    say_ddl(f, "b.1:4", "APPLIED");
+    if (json_len(json_get_array(f->task, "ddlDecisions")) > 0) {
+        say_ddl(f, "b.1:9", "SKIPPED");
+        finish(f);
+    }
+    say_ddl(f, "b.1:9", "PENDING");
+    say_error(f, ERR_DB_QUERY, "the target refuses ALTER TABLE t", false);
+    _exit(1);
+}
+
+/* More than is kept: the daemon cuts it. */
+static void do_longddl(struct fake *f)
+{
+    static char text[400000];
+    struct json_object *o = json_object_new_object(), *objects = json_object_new_array();
+    struct err err = { 0 };
+
+    for (size_t i = 0; i + 3 < sizeof(text); i += 3)
+        memcpy(text + i, "\xe2\x82\xac", 3);
+    for (int i = 0; i < 3000; i++)
+        json_object_array_add(objects, json_object_new_string("shop.t"));
+    json_add_str(o, "t", "ddl");
+    json_add_str(o, "id", "b.1:4");
+    json_add_i64(o, "timestamp", 0);
+    json_add_str(o, "kind", "OTHER");
+    json_add_str(o, "status", "TRACKED");
+    json_add(o, "objects", objects);
+    json_add_str(o, "sql", text);
+    (void)chan_send(f->chan, o, &err);
+    json_object_put(o);
+    finish(f);
+}
+
+static void do_badddl(struct fake *f)
+{
+    say_ddl(f, "b.1:4", "DONE");
+    wait_for_go(f);
+}
+
 static const struct {
     const char *word;
     void (*act)(struct fake *f);
@@ -253,6 +308,9 @@ static const struct {
     { "halfdone", do_halfdone },
     { "faildone", do_faildone },
     { "failerror", do_failerror },
+    { "ddl", do_ddl },
+    { "longddl", do_longddl },
+    { "badddl", do_badddl },
 };
 
 /* ---------------------------------------------------------------------- */

@@ -32,7 +32,7 @@ static void a_copy_runs_step_by_step_to_its_end(void **state)
     assert_true(p->started_at > 0 && p->finished_at > 0);
     assert_ok(store_source_get(f->store, p->source_id, false, &s, &err));
     assert_string_equal(s->version, "10.11");
-    assert_ok(store_event_list(f->store, id, 100, &events, &err));
+    assert_ok(store_event_list(f->store, id, 0, 100, &events, NULL, &err));
     assert_int_equal(json_len(events), 6); /* created, started, three steps, finished */
 }
 
@@ -174,7 +174,7 @@ static void new_limits_reach_the_running_worker(void **state)
     assert_ok(store_project_get(f->store, id, &p, &err));
     json_add_i64(incr, "throttleRps", 123);
     json_add(p->config, "incrTransferConfig", incr);
-    assert_ok(store_project_set_config(f->store, id, p->config, &err));
+    assert_ok(store_project_set_config(f->store, id, 0, p->config, NULL, &err));
     flow_throttle(f->flow, id);
     WAIT_FOR(strstr(get_file(f, id, "throttle.INCR_TRANSFER"), "123") != NULL);
 }

@@ -52,7 +52,7 @@ static void five_quick_deaths_fail_the_step(void **state)
     static const struct { const char *script, *says; } cases[] = {
         { "segv", "signal 11" }, { "exit3", "exit status 3" }, { "exit0", "exit status 0" },
         { "garbage", "not valid JSON" }, { "unknown", "malformed message: banana" },
-        { "badprogress", "malformed message: progress" }, { "stale", "taken over" },
+        { "badprogress", "malformed message: progress" }, { "badddl", "malformed message: ddl" }, { "stale", "taken over" },
         { "trouble_segv", "signal 11" },
     };
     /* clang-format on */
@@ -148,7 +148,7 @@ static void a_flood_holds_nobody_up(void **state)
     request(f, quiet, FLOW_START);
     wait_status(f, quiet, PS_FINISHED);
     wait_status(f, loud, PS_FINISHED);
-    assert_ok(store_event_list(f->store, loud, 1000, &events, &err));
+    assert_ok(store_event_list(f->store, loud, 0, 1000, &events, NULL, &err));
     for (size_t i = 0; i < json_len(events); i++)
         noise += strcmp(json_get_str(json_at(events, i), "event", ""), "noise") == 0;
     assert_true(noise > 0 && noise <= 60);

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "workers/full/carry.h"
+#include "workers/mysql/binlog/json_numbers.h"
 
 #define TEXT(s) ((char *)(uintptr_t)(s))
 
@@ -71,7 +72,7 @@ static void each_pair_of_types_gets_its_expression(void **state)
         { CK_VARCHAR, "latin1", CK_VARCHAR, "latin1", "`c`", "(`c`)" },
         { CK_VARCHAR, "utf8", CK_TEXT, "utf8mb4", "`c`", "(`c`)" },
         { CK_VARCHAR, "utf8", CK_VARCHAR, "utf8mb3", "`c`", "(`c`)" },
-        { CK_ENUM, "latin1", CK_ENUM, "utf8mb4", "`c`",
+        { CK_ENUM, "latin1", CK_ENUM, "utf8mb4", "IF(`c` = 0, '0', `c`)",
           "(@v0) SET `c` = CONVERT(@v0 USING latin1)" },
         { CK_VARCHAR, "utf8mb4", CK_VARCHAR, "utf8mb3", "`c`",
           "(@v0) SET `c` = CONVERT(@v0 USING utf8mb4)" },
@@ -83,6 +84,9 @@ static void each_pair_of_types_gets_its_expression(void **state)
         { CK_BLOB, NULL, CK_BLOB, NULL, "`c`", "(`c`)" },
         { CK_VARCHAR, "latin1", CK_BLOB, NULL, "`c`", "(`c`)" },
         { CK_GEOMETRY, NULL, CK_GEOMETRY, NULL, "`c`", "(`c`)" },
+        { CK_ENUM, "utf8mb4", CK_VARCHAR, "utf8mb4", "`c`", "(`c`)" },
+        { CK_UUID, NULL, CK_UUID, NULL, "`c`", "(@v0) SET `c` = CONVERT(@v0 USING ascii)" },
+        { CK_UUID, NULL, CK_CHAR, "ascii", "`c`", "(`c`)" },
     };
 
     (void)state;
@@ -248,6 +252,74 @@ static void a_field_is_found_again_for_messages(void **state)
     }
 }
 
+static void numbers_that_a_document_would_not_keep_are_found(void **state)
+{
+    static const struct {
+        const char *text;
+        bool same_text, same_value;
+    } cases[] = {
+        { "{\"1.50\": \"2.50\", \"a\\\"9.990\": 1}", true, true },
+        { "[1, -9223372036854775808, 18446744073709551615, 0.1, -0.0, 1e100, 1.5]", true, true },
+        { "[1.50]", false, true },
+        { "1E2", false, true },
+        { "18446744073709551616", false, false },
+        { "100000000000000000000", false, true },
+        { "[0, 123456789012345678.25]", false, false },
+        { "0.000000000000000000000000000001", false, true },
+        { "0.1000000000000000000000000001", false, false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        const char *at = NULL;
+        size_t len = strlen(cases[i].text), n = 0;
+
+        assert_int_equal(json_numbers_survive(cases[i].text, len, JSON_SAME_TEXT, &at, &n),
+                         cases[i].same_text);
+        assert_int_equal(json_numbers_survive(cases[i].text, len, JSON_SAME_VALUE, &at, &n),
+                         cases[i].same_value);
+    }
+}
+
+static void a_row_whose_document_would_change_is_named(void **state)
+{
+    char *row[] = { TEXT("[7, 1.250]") };
+    const unsigned long lengths[] = { 10 };
+    struct err err = { 0 };
+    struct pair p;
+
+    (void)state;
+    pair_open(&p, column("c", CK_JSON, NULL), column("c", CK_JSON, NULL));
+    assert_int_equal(carry_check_row(&p.carry, row, lengths, &err), -1);
+    assert_int_equal(err.code, ERR_VALUE);
+    assert_non_null(strstr(err.message, "shop.t, row with c=[7, 1.250]: the number 1.250"));
+    pair_close(&p);
+    pair_open(&p, column("c", CK_JSON, NULL), column("c", CK_TEXT, "utf8mb4"));
+    assert_int_equal(carry_check_row(&p.carry, row, lengths, &err), 0);
+    pair_close(&p);
+}
+
+static void number_zero_of_an_enum_is_no_label(void **state)
+{
+    struct column c = column("c", CK_ENUM, "utf8mb4");
+    char *zero[] = { TEXT("00") }, *label[] = { TEXT("0") }, *null[] = { NULL };
+    const unsigned long two[] = { 2 }, one[] = { 1 }, none[] = { 0 };
+    _cleanup_(strbuf_done)
+    struct strbuf sql = STRBUF(SQL_MAX);
+    struct pair p;
+
+    (void)state;
+    c.labels = json_tokener_parse("[\"0\",\"a\"]");
+    pair_open(&p, c, c);
+    carry_select(&sql, &p.carry);
+    assert_string_equal(strbuf_str(&sql), "IF(`c` = 0, '00', `c`)");
+    assert_int_equal(carry_enum_zeros(&p.carry, zero, two), 1);
+    assert_int_equal(carry_enum_zeros(&p.carry, label, one), 0);
+    assert_int_equal(carry_enum_zeros(&p.carry, null, none), 0);
+    pair_close(&p);
+    json_object_put(c.labels);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -257,6 +329,9 @@ int main(void)
         cmocka_unit_test(statements_follow_the_write_mode),
         cmocka_unit_test(rows_are_encoded_byte_for_byte),
         cmocka_unit_test(a_field_is_found_again_for_messages),
+        cmocka_unit_test(numbers_that_a_document_would_not_keep_are_found),
+        cmocka_unit_test(a_row_whose_document_would_change_is_named),
+        cmocka_unit_test(number_zero_of_an_enum_is_no_label),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

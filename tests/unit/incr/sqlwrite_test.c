@@ -91,7 +91,8 @@ static void literals_are_exact(void **state)
         { 5, v_bytes("", 0), "_utf16''" },
         { 6, v_bytes("\0'\xff", 3), "_binary'\\0\\'\xff'" },
         { 7, v_uint(1), "'a\\'b'" },
-        { 7, v_uint(9), "9" }, /* no such label: the server refuses it */
+        { 7, v_uint(0), "''" }, /* until the target's column is known to be an ENUM */
+        { 7, v_uint(9), "9" },  /* no such label: the server refuses it */
         { 8, v_uint(5), "'x,z'" },
         { 8, v_uint(0), "''" },
         { 9, v_text("0000-00-00 00:00:00"), "'0000-00-00 00:00:00'" },
@@ -111,14 +112,12 @@ static void what_has_no_literal_is_refused(void **state)
 {
     const struct fixture *f = *state;
     const struct table_plan *p = plans_find(f->plans, "d", "kinds");
-    struct value absent = { .kind = V_ABSENT }, empty = v_uint(0);
+    struct value absent = { .kind = V_ABSENT };
     struct strbuf b = STRBUF(1024);
     struct err err = { 0 };
 
     assert_int_equal(sql_literal(&b, p, 0, &absent, &err), -1);
     assert_int_equal(err.code, ERR_BINLOG_ROW_IMAGE);
-    assert_int_equal(sql_literal(&b, p, 7, &empty, &err), -1);
-    assert_int_equal(err.code, ERR_VALUE);
     strbuf_done(&b);
 }
 
@@ -137,7 +136,7 @@ static void check_text(const struct txn *t, const char *expect)
 
 static struct txn *new_txn(void)
 {
-    struct binlog_pos p = { "b.000001", 4 };
+    struct binlog_pos p = { .file = "b.000001", .offset = 4 };
 
     return txn_new(1, &p, INSERT_MAX);
 }

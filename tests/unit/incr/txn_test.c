@@ -33,7 +33,7 @@ static void check(const struct txn *t, const char *expect)
 
 static void rollback_takes_back_what_rolls_back(void **state)
 {
-    struct binlog_pos p = { "b.000001", 4 };
+    struct binlog_pos p = { .file = "b.000001", .offset = 4 };
     struct txn *t = txn_new(1, &p, 1000);
     struct err err = { 0 };
 
@@ -59,7 +59,7 @@ static void rollback_takes_back_what_rolls_back(void **state)
 
 static void inserts_do_not_grow_across_a_savepoint(void **state)
 {
-    struct binlog_pos p = { "b.000001", 4 };
+    struct binlog_pos p = { .file = "b.000001", .offset = 4 };
     struct txn *t = txn_new(1, &p, 1000);
     struct stmt s = { .kind = STMT_INSERT, .rows = 1 };
     struct err err = { 0 };

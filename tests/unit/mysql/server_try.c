@@ -68,15 +68,16 @@ static void try_multi(const struct endpoint *to)
     _cleanup_(conn_closep)
     struct conn *c = NULL;
     struct err err = { 0 };
-    uint64_t affected[5] = { 0 };
+    struct multi_stmt answers[5] = { 0 };
     size_t done = 0;
 
     ok(conn_open(to, &o, &c, &err));
     if (c == NULL)
         return;
-    ok(conn_multi(c, text, strlen(text), 5, affected, &done, &err));
-    check(done == 5 && affected[1] == 2 && affected[2] == 1 && affected[4] == 0);
-    check(conn_multi(c, bad, strlen(bad), 3, affected, &done, &err) < 0);
+    ok(conn_multi(c, text, strlen(text), 5, answers, &done, &err));
+    check(done == 5 && answers[1].affected == 2 && answers[2].affected == 1 &&
+          answers[4].affected == 0);
+    check(conn_multi(c, bad, strlen(bad), 3, answers, &done, &err) < 0);
     check(done == 1 && err.db_errno == 1062);
     printf("multi: %s\n", err.message);
     check(conn_execf(c, &err, "SELECT 1; SELECT 2") == 0);
@@ -148,7 +149,7 @@ static void try_rounding(const struct endpoint *to)
     if (c == NULL)
         return;
     sql(c, "CREATE TABLE cw_try.r (id INT PRIMARY KEY, v DECIMAL(5,2))");
-    check(conn_load(c, load, strlen(load), data, strlen(data), NULL, NULL, &err) < 0);
+    check(conn_load(c, load, strlen(load), data, strlen(data), 0, NULL, NULL, &err) < 0);
     printf("rounding: %s\n", err.message);
 }
 
@@ -171,7 +172,7 @@ static void try_load(const struct endpoint *to)
     if (c == NULL || plain == NULL)
         return;
     sql(c, "CREATE TABLE cw_try.l (id INT PRIMARY KEY, v VARBINARY(10))");
-    if (conn_load(c, load, strlen(load), good, strlen(good), &rows, &skipped, &err) < 0) {
+    if (conn_load(c, load, strlen(load), good, strlen(good), 0, &rows, &skipped, &err) < 0) {
         printf("load refused: %s [%s]\n", err.message, err_symbol(err.code));
         check(err.code == ERR_NOT_SUPPORTED);
         ok(conn_execf(c, &err, "DO 1"));
@@ -179,7 +180,7 @@ static void try_load(const struct endpoint *to)
     }
     check(rows == 3 && skipped == 1);
     sql(c, "BEGIN");
-    check(conn_load(c, load, strlen(load), wrong, strlen(wrong), &rows, &skipped, &err) < 0);
+    check(conn_load(c, load, strlen(load), wrong, strlen(wrong), 0, &rows, &skipped, &err) < 0);
     check(err.code == ERR_VALUE);
     printf("load: %s\n", err.message);
     sql(c, "ROLLBACK");

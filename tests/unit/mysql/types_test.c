@@ -113,6 +113,25 @@ static void widths_are_read(void **state)
     assert_true(type_width("x(99999999999999999999)") > 0);
 }
 
+static void a_zero_that_is_no_label_is_found(void **state)
+{
+    struct json_object *some = json_tokener_parse("[\"0\",\"a\"]");
+    struct json_object *all = json_tokener_parse("[\"0\",\"00\",\"000\",\"0000\",\"00000\"]");
+    char zero[TYPE_ENUM_ZERO_SIZE];
+
+    (void)state;
+    type_enum_zero(NULL, NULL, zero);
+    assert_string_equal(zero, "0");
+    type_enum_zero(some, NULL, zero);
+    assert_string_equal(zero, "00");
+    type_enum_zero(NULL, some, zero);
+    assert_string_equal(zero, "00");
+    type_enum_zero(some, all, zero);
+    assert_string_equal(zero, "");
+    json_object_put(some);
+    json_object_put(all);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -121,6 +140,7 @@ int main(void)
         cmocka_unit_test(damaged_labels_are_refused),
         cmocka_unit_test(kinds_are_found),
         cmocka_unit_test(widths_are_read),
+        cmocka_unit_test(a_zero_that_is_no_label_is_found),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

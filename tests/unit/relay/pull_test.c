@@ -117,10 +117,11 @@ static void rotate(struct stream *s, const char *file, uint64_t offset, uint32_t
     put_bytes(s, file, strlen(file));
 }
 
-static void format(struct stream *s, uint32_t next_pos)
+static void format_of(struct stream *s, const char *server, uint32_t next_pos)
 {
-    char version[50] = "8.0.30";
+    char version[50] = { 0 };
 
+    (void)snprintf(version, sizeof(version), "%s", server);
     begin(s, EV_FORMAT_DESCRIPTION, next_pos, 0);
     put(s, 4, 2);
     put_bytes(s, version, sizeof(version));
@@ -130,6 +131,11 @@ static void format(struct stream *s, uint32_t next_pos)
         put(s, 8, 1);
     put(s, 0, 1); /* no checksum */
     put(s, 0, 4);
+}
+
+static void format(struct stream *s, uint32_t next_pos)
+{
+    format_of(s, "8.0.30", next_pos);
 }
 
 enum { FORMAT_LEN = 19 + 57 + 42 + 5, XID_LEN = 27, GTID_LEN = 19 + 25 };
@@ -161,7 +167,7 @@ static void connect_at(struct stream *s, struct binlog_pos from)
 {
     struct binlog_pos ask;
 
-    pull_start(&s->pull, &from, &ask);
+    pull_start(&s->pull, &from, NULL, &ask);
     rotate(s, from.file, ask.offset, 0);
     must(s, PULL_EVENT);
     format(s, ask.offset == 4 ? 4 + FORMAT_LEN : 0);
@@ -238,7 +244,7 @@ static void another_place_than_asked_for_is_refused(void **state)
     struct stream *s = *state;
     struct binlog_pos from = at("bin.000003", 1000), ask;
 
-    pull_start(&s->pull, &from, &ask);
+    pull_start(&s->pull, &from, NULL, &ask);
     rotate(s, "bin.000004", 4, 0);
     must_fail(s, "asked for bin.000003:1000");
 }
@@ -256,6 +262,122 @@ static void a_new_file_without_a_rotate_is_followed(void **state)
     must(s, PULL_EVENT);
     format(s, 4 + FORMAT_LEN);
     must(s, PULL_EVENT);
+    expect_stored(s, want, ARRAY_SIZE(want));
+}
+
+/* What was stored last, as the writer tells it, when the connection was lost behind it. */
+static struct relay_last stored_xid(struct stream *s, uint64_t end)
+{
+    connect_at(s, at("bin.000001", 1000));
+    xid(s, end);
+    must(s, PULL_EVENT);
+    return *relay_writer_last(s->writer);
+}
+
+static void reconnect(struct stream *s, const struct relay_last *proof)
+{
+    struct binlog_pos from = pull_resume(&s->pull), ask;
+
+    pull_start(&s->pull, &from, proof, &ask);
+    assert_int_equal(ask.offset, 1000);
+    rotate(s, "bin.000001", 1000, 0);
+    must(s, PULL_EVENT);
+    format(s, 0);
+    must(s, PULL_EVENT);
+}
+
+static void the_last_event_is_asked_for_again(void **state)
+{
+    static const char *const want[] = { "bin.000001:1000-bin.000001:1027",
+                                        "bin.000001:1027-bin.000001:1054" };
+    struct stream *s = *state;
+    struct relay_last proof = stored_xid(s, 1027);
+
+    reconnect(s, &proof);
+    assert_false(pull_proven(&s->pull));
+    xid(s, 1027);
+    must(s, PULL_EVENT); /* not stored again */
+    assert_true(pull_proven(&s->pull));
+    xid(s, 1054);
+    must(s, PULL_EVENT);
+    expect_stored(s, want, ARRAY_SIZE(want));
+}
+
+static void another_event_in_its_place_is_another_binlog(void **state)
+{
+    struct stream *s = *state;
+    struct relay_last proof = stored_xid(s, 1027);
+    struct err err = { 0 };
+
+    reconnect(s, &proof);
+    xid(s, 1027);
+    s->event[0] ^= 1; /* a second later */
+    assert_int_equal(send_event(s, &err), -1);
+    assert_int_equal(err.code, ERR_BINLOG_RESET);
+    assert_false(pull_proven(&s->pull));
+}
+
+static void in_a_later_era_files_begin_again(void **state)
+{
+    static const char *const want[] = { "bin.000009:1000-bin.000009:1027",
+                                        "bin.000002:4-bin.000002:127",
+                                        "bin.000002:500-bin.000002:527" };
+    struct stream *s = *state;
+    struct binlog_pos ask, other = { .era = 1 };
+    struct err err = { 0 };
+
+    connect_at(s, at("bin.000009", 1000));
+    xid(s, 1027);
+    must(s, PULL_EVENT);
+    assert_int_equal(relay_writer_source(s->writer, "another", &err), 0);
+    s->pull.pos = other;
+    s->pull.from = (struct binlog_pos){ 0 };
+    pull_start(&s->pull, &other, relay_writer_last(s->writer), &ask);
+    assert_string_equal(ask.file, "");
+    rotate(s, "bin.000002", 4, 0);
+    must(s, PULL_EVENT);
+    format(s, 4 + FORMAT_LEN);
+    must(s, PULL_EVENT);
+    xid(s, 527); /* by GTID: what we have is left out */
+    must(s, PULL_EVENT);
+    assert_int_equal(pull_resume(&s->pull).era, 1);
+    expect_stored(s, want, ARRAY_SIZE(want));
+}
+
+static void mariadb_gtid(struct stream *s, uint64_t number, uint64_t end)
+{
+    begin(s, EV_MARIA_GTID, (uint32_t)end, 0);
+    put(s, number, 8);
+    put(s, 0, 4); /* domain */
+    put(s, 0, 7);
+}
+
+/* A connection lost on the way is begun again by GTID, not at the head of the file it had got to.
+ */
+static void mariadb_stores_nothing_on_the_way(void **state)
+{
+    static const char *const want[] = { "bin.000003:700-bin.000003:738" };
+    struct stream *s = *state;
+    struct binlog_pos nowhere = { .era = 1 }, ask;
+
+    pull_start(&s->pull, &nowhere, NULL, &ask);
+    rotate(s, "bin.000002", 4, 0);
+    must(s, PULL_EVENT);
+    format_of(s, "10.11.11-MariaDB", 4 + FORMAT_LEN);
+    must(s, PULL_EVENT);
+    assert_string_equal(pull_resume(&s->pull).file, "");
+    assert_int_equal(pull_resume(&s->pull).era, 1);
+    rotate(s, "bin.000003", 4, 600);
+    must(s, PULL_EVENT);
+    rotate(s, "bin.000003", 4, 0);
+    must(s, PULL_EVENT);
+    format_of(s, "10.11.11-MariaDB", 4 + FORMAT_LEN);
+    must(s, PULL_EVENT);
+    mariadb_gtid(s, 9, 738);
+    must(s, PULL_EVENT);
+    assert_string_equal(pull_resume(&s->pull).file, "bin.000003");
+    assert_int_equal(pull_resume(&s->pull).offset, 738);
+    assert_int_equal(pull_resume(&s->pull).era, 1);
     expect_stored(s, want, ARRAY_SIZE(want));
 }
 
@@ -281,7 +403,7 @@ static void by_gtid_what_is_left_out_is_no_gap(void **state)
     struct stream *s = *state;
     struct binlog_pos nowhere = { 0 }, ask;
 
-    pull_start(&s->pull, &nowhere, &ask);
+    pull_start(&s->pull, &nowhere, NULL, &ask);
     assert_string_equal(ask.file, "");
     rotate(s, "bin.000009", 4, 0);
     must(s, PULL_EVENT);
@@ -340,7 +462,7 @@ static void past_4_gib_the_file_is_read_from_its_beginning(void **state)
     struct stream *s = *state;
     struct binlog_pos from = at("bin.000001", far), ask;
 
-    pull_start(&s->pull, &from, &ask);
+    pull_start(&s->pull, &from, NULL, &ask);
     assert_int_equal(ask.offset, 4);
     rotate(s, "bin.000001", 4, 0);
     must(s, PULL_EVENT);
@@ -376,6 +498,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_not_next_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(another_place_than_asked_for_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_new_file_without_a_rotate_is_followed, setup, teardown),
+        cmocka_unit_test_setup_teardown(mariadb_stores_nothing_on_the_way, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_last_event_is_asked_for_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_event_in_its_place_is_another_binlog, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(in_a_later_era_files_begin_again, setup, teardown),
         cmocka_unit_test_setup_teardown(a_heartbeat_where_we_are_means_idle, setup, teardown),
         cmocka_unit_test_setup_teardown(by_gtid_what_is_left_out_is_no_gap, setup, teardown),
         cmocka_unit_test_setup_teardown(transactions_we_have_are_dropped_whole, setup, teardown),

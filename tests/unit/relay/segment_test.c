@@ -508,6 +508,113 @@ static void another_source_or_a_hole_begins_anew(void **state)
     }
 }
 
+/* One event at the head of bin.000001 of another server. */
+static void write_in_era(struct relay_writer *w, unsigned era, unsigned n)
+{
+    struct binlog_pos start = at("bin.000001", FIRST), end = at("bin.000001", FIRST + EVENT_LEN);
+    uint8_t event[EVENT_LEN];
+    struct err err = { 0 };
+
+    start.era = end.era = era;
+    make_event(event, n);
+    if (relay_writer_event(w, &start, &end, event, sizeof(event), &err) < 0)
+        fail_msg("%s", err.message);
+    assert_int_equal(relay_writer_flush(w, false, &err), 0);
+}
+
+static void expect_era(struct relay_reader *r, unsigned era, const char *uuid)
+{
+    struct err err = { 0 };
+    struct record rec;
+
+    assert_int_equal(relay_reader_next(r, &rec, &err), 1);
+    assert_int_equal(rec.kind, RECORD_ERA);
+    assert_int_equal(rec.start.era, era);
+    assert_string_equal(rec.start.file, "bin.000001");
+    assert_string_equal(rec.source_uuid, uuid);
+}
+
+static void expect_one(const struct fixture *f, struct relay_reader *r, unsigned era, unsigned n)
+{
+    struct err err = { 0 };
+    struct record rec;
+
+    expect_first_is_format(f, r);
+    assert_int_equal(relay_reader_next(r, &rec, &err), 1);
+    assert_int_equal(number_of(&rec), n);
+    assert_int_equal(rec.start.era, era);
+    assert_int_equal(rec.end.era, era);
+}
+
+static void another_server_begins_an_era(void **state)
+{
+    struct fixture *f = *state;
+    struct binlog_pos end, need = at("bin.000001", FIRST + 5 * EVENT_LEN);
+    struct relay_writer *w = open_writer(f, 1 << 20, NULL, &end);
+    struct relay_reader *r;
+    struct err err = { 0 };
+
+    with_format(f, w);
+    write_events(w, 0, 10);
+    r = open_reader(f, at("", 0));
+    expect_events(f, r, 0, 10);
+    assert_int_equal(relay_writer_source(w, "second", &err), 0);
+    f->format[20] ^= 1;
+    with_format(f, w);
+    write_in_era(w, 1, 77);
+    expect_era(r, 1, "second");
+    expect_one(f, r, 1, 77);
+    relay_reader_close(r);
+    relay_writer_close(w);
+
+    /* goes on in the last era while what is needed is in the first */
+    w = open_writer(f, 1 << 20, &need, &end);
+    assert_string_equal(relay_writer_uuid(w), "second");
+    assert_int_equal(end.era, 1);
+    assert_int_equal(end.offset, FIRST + EVENT_LEN);
+    assert_int_equal(relay_writer_last(w)->start.offset, FIRST);
+    assert_int_equal(relay_writer_source(w, "third", &err), 0);
+    with_format(f, w);
+    write_in_era(w, 2, 78);
+    relay_writer_close(w);
+
+    /* a reader that begins in the middle is told, too */
+    end.offset = FIRST + EVENT_LEN;
+    r = open_reader(f, end);
+    expect_era(r, 2, "third");
+    expect_one(f, r, 2, 78);
+    relay_reader_close(r);
+
+    /* of a server that is not the one of the position nothing is used */
+    need.era = 1;
+    need.offset = FIRST;
+    w = open_writer(f, 1 << 20, &need, &end); /* "source" is not era 1's */
+    assert_string_equal(end.file, "");
+    assert_int_equal(relay_writer_segments(w), 0);
+    relay_writer_close(w);
+}
+
+static void nothing_of_the_first_server_is_an_era_all_the_same(void **state)
+{
+    struct fixture *f = *state;
+    struct binlog_pos end, need = at("", 0);
+    struct relay_writer *w = open_writer(f, 1 << 20, &need, &end);
+    struct relay_reader *r;
+    struct err err = { 0 };
+
+    assert_int_equal(relay_writer_source(w, "second", &err), 0);
+    with_format(f, w);
+    write_in_era(w, 1, 5);
+    relay_writer_close(w);
+    w = open_writer(f, 1 << 20, &need, &end);
+    assert_int_equal(end.era, 1);
+    relay_writer_close(w);
+    r = open_reader(f, need);
+    expect_era(r, 1, "second");
+    expect_one(f, r, 1, 5);
+    relay_reader_close(r);
+}
+
 static void a_reader_too_far_back_is_told(void **state)
 {
     struct fixture *f = *state;
@@ -699,6 +806,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_torn_tail_is_cut_off_at_every_byte, setup, teardown),
         cmocka_unit_test_setup_teardown(damage_is_found_and_pulled_again, setup, teardown),
         cmocka_unit_test_setup_teardown(another_source_or_a_hole_begins_anew, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_server_begins_an_era, setup, teardown),
+        cmocka_unit_test_setup_teardown(nothing_of_the_first_server_is_an_era_all_the_same, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_reader_too_far_back_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(purging_keeps_what_is_needed_or_young, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_relay_takes_nothing_and_goes_on, setup, teardown),

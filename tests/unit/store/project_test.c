@@ -79,7 +79,7 @@ static void a_move_compares_and_writes_history(void **state)
     project_free(take_ptr(p));
     assert_ok(store_project_get(f->store, id, &p, &err));
     assert_true(p->finished_at > 0);
-    assert_ok(store_event_list(f->store, id, 10, &events, &err));
+    assert_ok(store_event_list(f->store, id, 0, 10, &events, NULL, &err));
     assert_int_equal(json_len(events), 3);
     assert_string_equal(json_get_str(json_at(events, 0), "message", ""),
                         "RUNNING -> FINISHED: all");
@@ -122,7 +122,7 @@ static void of_many_threads_one_wins(void **state)
         won += m[i].won;
     }
     assert_int_equal(won, 1);
-    assert_ok(store_event_list(f->store, id, 100, &events, &err));
+    assert_ok(store_event_list(f->store, id, 0, 100, &events, NULL, &err));
     assert_int_equal(json_len(events), 2);
 }
 
@@ -198,7 +198,7 @@ static void a_list_leaves_the_objects_out(void **state)
 
     assert_ok(add_project(f->store, "admin", "a", id, &err));
     assert_ok(json_parse(text, strlen(text), 16, &config, &err));
-    assert_ok(store_project_set_config(f->store, id, config, &err));
+    assert_ok(store_project_set_config(f->store, id, 0, config, NULL, &err));
     assert_ok(store_project_list(f->store, &all, &list, &n, &total, &err));
     assert_int_equal(n, 1);
     assert_string_equal(json_text(json_get(list[0]->config, "transferMapping")),
@@ -247,10 +247,11 @@ static void a_configuration_is_replaced(void **state)
 
     assert_ok(add_project(f->store, "admin", "a", id, &err));
     json_add_str(config, "name", "quote \" and ' and \xc3\xa4");
-    assert_ok(store_project_set_config(f->store, id, config, &err));
+    assert_ok(store_project_set_config(f->store, id, 0, config, NULL, &err));
     assert_ok(store_project_get(f->store, id, &p, &err));
     assert_string_equal(json_get_str(p->config, "name", ""), "quote \" and ' and \xc3\xa4");
-    assert_err(store_project_set_config(f->store, "np_no", config, &err), ERR_PROJECT_NOT_FOUND);
+    assert_err(store_project_set_config(f->store, "np_no", 0, config, NULL, &err),
+               ERR_PROJECT_NOT_FOUND);
 }
 
 /* Fills up by SQL: ten thousand calls would be ten thousand syncs. */
@@ -275,9 +276,37 @@ static void the_number_of_projects_is_limited(void **state)
     assert_err(add_project(f->store, "admin", "more", id, &err), ERR_LIMIT);
 }
 
+static void a_configuration_is_changed_by_comparing(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = { 0 };
+    _cleanup_(json_putp)
+    struct json_object *config = json_object_new_object();
+    _cleanup_(json_putp)
+    struct json_object *events = NULL;
+    _cleanup_(project_freep)
+    struct project *p = NULL;
+    char id[ID_MAX];
+
+    json_add_i64(config, "new", 1);
+    assert_ok(add_project(f->store, "admin", "p", id, &err));
+    assert_int_equal(
+        store_project_set_config(f->store, id, 1U << PS_SUSPEND, config, "never", &err), 0);
+    assert_ok(store_project_get(f->store, id, &p, &err));
+    assert_null(json_get(p->config, "new"));
+    assert_int_equal(store_project_set_config(f->store, id, 1U << PS_SUSPEND | 1U << PS_INIT,
+                                              config, "ann: new = 1", &err),
+                     1);
+    assert_ok(store_event_list(f->store, id, 0, 10, &events, NULL, &err));
+    assert_int_equal(json_len(events), 2); /* with project_created */
+    assert_string_equal(json_get_str(json_at(events, 0), "event", ""), "config_changed");
+    assert_string_equal(json_get_str(json_at(events, 0), "message", ""), "ann: new = 1");
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        TEST(a_configuration_is_changed_by_comparing),
         TEST(what_is_added_comes_back),
         TEST(a_project_needs_its_sources),
         TEST(names_are_unique_per_owner_and_free_once_deleted),

@@ -1,3 +1,4 @@
+#include "store/event.h"
 #include "tests/unit/store/fixture.h"
 
 #include "base/banned.h"
@@ -162,12 +163,83 @@ static void a_search_text_has_a_limit(void **state)
     assert_err(store_source_list(f->store, &filter, &list, &n, &total, &err), ERR_PARAM);
 }
 
+static void a_change_is_told_to_the_projects_that_use_it(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = { 0 };
+    _cleanup_(project_freep)
+    struct project *p = NULL;
+    _cleanup_(source_freep)
+    struct source *s = NULL;
+    _cleanup_(json_putp)
+    struct json_object *events = NULL;
+    const struct source_change host = { .host = "db2.example" };
+    const struct source_change rest = { .user = "v", .password_sealed = "sealed-2", .port = 3307 };
+    const char *text;
+    char id[ID_MAX];
+
+    assert_ok(add_project(f->store, "admin", "p", id, &err));
+    assert_ok(store_project_get(f->store, id, &p, &err));
+    assert_ok(store_source_learn(f->store, p->source_id, "8.0", "utf8mb4", "UTC", &err));
+    assert_ok(store_source_update(f->store, p->source_id, &rest, "ann", &err));
+    assert_ok(store_source_update(f->store, p->source_id, &host, "ann", &err));
+    assert_ok(store_source_get(f->store, p->source_id, false, &s, &err));
+    assert_string_equal(s->host, "db2.example");
+    assert_string_equal(s->user, "v");
+    assert_int_equal(s->port, 3307);
+    assert_string_equal(s->password_sealed, "sealed-2");
+    assert_null(s->version); /* of the other server */
+    assert_ok(store_event_list(f->store, id, 0, 2, &events, NULL, &err));
+    text = json_get_str(json_at(events, 0), "message", "");
+    assert_string_equal(json_get_str(json_at(events, 0), "event", ""), "source_changed");
+    assert_non_null(strstr(text, "ann changed"));
+    assert_non_null(strstr(text, "db.example:3307 user v -> db2.example:3307 user v"));
+    assert_null(strstr(text, "password"));
+    text = json_get_str(json_at(events, 1), "message", "");
+    assert_non_null(strstr(text, "another password"));
+    assert_null(strstr(text, "sealed-2"));
+    assert_err(store_source_update(f->store, "e_no", &host, "ann", &err), ERR_SOURCE_NOT_FOUND);
+}
+
+static void a_source_in_use_is_changed_only_at_rest(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = { 0 };
+    _cleanup_(project_freep)
+    struct project *p = NULL;
+    _cleanup_(source_freep)
+    struct source *s = NULL;
+    const struct source_change change = { .host = "other" };
+    const char *unused;
+    char id[ID_MAX];
+
+    assert_ok(add_project(f->store, "admin", "p", id, &err));
+    assert_ok(store_project_get(f->store, id, &p, &err));
+    assert_int_equal(store_project_move(f->store, id, PS_INIT, PS_RUNNING, "", &err), 1);
+    assert_err(store_source_update(f->store, p->sink_id, &change, "ann", &err), ERR_IN_USE);
+    assert_non_null(strstr(err.message, id));
+    assert_ok(store_source_get(f->store, p->sink_id, false, &s, &err));
+    assert_string_equal(s->host, "db.example");
+    /* deleted, it goes on as long as a project uses it */
+    assert_int_equal(store_project_move(f->store, id, PS_RUNNING, PS_FAILED, "", &err), 1);
+    assert_ok(store_source_delete(f->store, p->sink_id, &err));
+    assert_ok(store_source_update(f->store, p->sink_id, &change, "ann", &err));
+    unused = add_source(f->store, "unused", "MYSQL");
+    assert_ok(store_source_delete(f->store, unused, &err));
+    assert_err(store_source_update(f->store, unused, &change, "ann", &err), ERR_SOURCE_NOT_FOUND);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        TEST(what_is_added_comes_back),       TEST(an_unknown_id_is_told),
-        TEST(a_name_is_unique_until_deleted), TEST(what_was_learnt_is_kept),
-        TEST(lists_search_filter_and_page),   TEST(a_search_text_has_a_limit),
+        TEST(what_is_added_comes_back),
+        TEST(an_unknown_id_is_told),
+        TEST(a_name_is_unique_until_deleted),
+        TEST(what_was_learnt_is_kept),
+        TEST(a_change_is_told_to_the_projects_that_use_it),
+        TEST(a_source_in_use_is_changed_only_at_rest),
+        TEST(lists_search_filter_and_page),
+        TEST(a_search_text_has_a_limit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

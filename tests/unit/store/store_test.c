@@ -1,6 +1,8 @@
 #include <sys/stat.h>
 
 #include "store/db.h"
+#include "store/ddl.h"
+#include "store/reset.h"
 #include "tests/unit/store/fixture.h"
 
 #include "base/banned.h"
@@ -70,6 +72,50 @@ static void every_older_version_is_brought_up_to_date(void **state)
         (void)add_source(st, "works", "MYSQL");
         assert_ok(store_check(st, &err));
     }
+}
+
+/* What version 1 held is there in the newest, and the new kinds of row can refer to it. */
+static void a_store_of_version_1_keeps_its_rows(void **state)
+{
+    static const char rows[] =
+        "INSERT INTO source (id, name, type, host, port, user, password_sealed, created_at,"
+        " modified_at) VALUES ('e_1', 's', 'MYSQL', 'h', 1, 'u', 'x', 5, 5);"
+        "INSERT INTO project (id, name, type, owner, status, source_id, sink_id, config,"
+        " created_at, modified_at) VALUES ('np_1', 'p', 'MIGRATION', 'admin', 'SUSPEND', 'e_1',"
+        " 'e_1', '{\"a\":1}', 5, 5);"
+        "INSERT INTO step (project_id, name, place, status)"
+        " VALUES ('np_1', 'TRANSFER_INCR_LOG_PULL', 1, 'FINISHED');"
+        "INSERT INTO event (project_id, at, level, event, message)"
+        " VALUES ('np_1', 5, 'INFO', 'e', 'm')";
+    struct fixture *f = *state;
+    struct err err = { 0 };
+    _cleanup_(store_closep)
+    struct store *st = NULL;
+    _cleanup_(project_freep)
+    struct project *p = NULL;
+    _cleanup_(json_putp)
+    struct json_object *told = json_object_new_object();
+    struct reset reset = { 0 };
+    struct db *h = NULL;
+    char path[160];
+
+    (void)snprintf(path, sizeof(path), "%s/old.db", f->dir);
+    assert_ok(db_open(path, &h, &err));
+    assert_ok(db_schema(h, 1, &err));
+    assert_ok(db_exec(h, rows, &err));
+    db_close(h);
+    assert_ok(store_open(path, &st, &err));
+    assert_ok(store_project_get(st, "np_1", &p, &err));
+    assert_int_equal(p->status, PS_SUSPEND);
+    assert_int_equal(json_get_i64(p->config, "a", 0), 1);
+    json_add_str(told, "id", "b.1:4");
+    json_add_str(told, "status", "PENDING");
+    assert_ok(store_ddl_put(st, "np_1", told, &err));
+    assert_int_equal(
+        store_reset_request(st, "np_1", 1U << PS_SUSPEND, 1700000000, "ann", &reset, &err), 1);
+    assert_ok(store_check(st, &err));
+    assert_int_equal(one_number(path, "SELECT COUNT(*) FROM event"), 2);
+    assert_int_equal(one_number(path, "SELECT COUNT(*) FROM ddl WHERE status = 'LEFT'"), 1);
 }
 
 static void a_newer_version_is_refused(void **state)
@@ -154,7 +200,8 @@ int main(void)
         TEST(a_new_store_is_private_and_sound),          TEST(opening_again_keeps_what_is_there),
         TEST(every_older_version_is_brought_up_to_date), TEST(a_newer_version_is_refused),
         TEST(a_file_that_is_no_store_is_refused),        TEST(a_connection_has_the_safe_settings),
-        TEST(a_locked_store_is_busy_not_broken),         TEST(more_connections_than_the_pool_keeps),
+        TEST(a_store_of_version_1_keeps_its_rows),       TEST(a_locked_store_is_busy_not_broken),
+        TEST(more_connections_than_the_pool_keeps),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

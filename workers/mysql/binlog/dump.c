@@ -51,13 +51,19 @@ static int refused(const struct dump *d, struct err *err)
         enum err_code code;
         const char *advice;
     } fatal[] = {
+        { "more GTIDs", ERR_GTID_ERRANT, NULL },      /* MySQL: Replica has more GTIDs than … */
+        { "not in the master's binlog", ERR_GTID_ERRANT, NULL }, /* MariaDB */
+        { "errant transactions", ERR_GTID_ERRANT, NULL },
+        { "GTID state requested", ERR_GTID_PURGED, NULL }, /* MariaDB: Could not find GTID state … */
+        { "MASTER_AUTO_POSITION", ERR_GTID_PURGED, NULL }, /* MySQL 5.6: … has purged binary logs */
+        { "purged required binary logs", ERR_GTID_PURGED, NULL }, /* MySQL 8 */
         { "log file name", ERR_BINLOG_PURGED, NULL }, /* Could not find first log file name in … */
         { "purged", ERR_BINLOG_PURGED, NULL },
         { "not open", ERR_BINLOG_OFF, NULL },
         { "not configured", ERR_BINLOG_OFF, NULL },
-        { "impossible position", ERR_BINLOG_PURGED, "The source's binlog does not reach the position: was it reset or restored? Start the project anew." },
-        { "requested master to start", ERR_BINLOG_PURGED, "The source's binlog does not hold the position: was it reset or restored? Start the project anew." },
-        { "requested source to start", ERR_BINLOG_PURGED, "The source's binlog does not hold the position: was it reset or restored? Start the project anew." },
+        { "impossible position", ERR_BINLOG_RESET, NULL },
+        { "requested master to start", ERR_BINLOG_RESET, NULL }, /* … from position > file size */
+        { "requested source to start", ERR_BINLOG_RESET, NULL },
         { "same server", ERR_DB_LOST, NULL }, /* A replica with the same server_uuid/server_id … */
         { "truncated", ERR_DB_LOST, NULL },   /* read while it was being written */
     };
@@ -83,6 +89,23 @@ static int refused(const struct dump *d, struct err *err)
     return err_wrap(err, "reading the binlog");
 }
 
+/*
+ * MariaDB takes the set from a variable (sql_repl.cc). Strict: a GTID that it does not have is an
+ * error, not a place to guess at.
+ */
+static int connect_state(struct conn *c, const struct gtid_set *set, struct err *err)
+{
+    _cleanup_(strbuf_done)
+    struct strbuf sql = STRBUF(GTID_SET_MAX);
+
+    strbuf_adds(&sql, "SET @slave_connect_state = '");
+    gtid_set_text(set, &sql); /* digits, dashes and commas */
+    strbuf_adds(&sql, "', @slave_gtid_strict_mode = 1, @slave_gtid_ignore_duplicates = 0");
+    if (strbuf_check(&sql, err) < 0)
+        return -1;
+    return conn_exec(c, strbuf_str(&sql), sql.len, NULL, err);
+}
+
 /* What a replica says about itself before it asks (MySQL source, rpl_replica.cc). */
 static int announce(struct conn *c, const struct dump_options *o, bool mariadb, struct err *err)
 {
@@ -95,7 +118,11 @@ static int announce(struct conn *c, const struct dump_options *o, bool mariadb, 
                    (unsigned long long)period_ns, (unsigned long long)period_ns) < 0)
         return -1;
     /* without it MariaDB replaces its own events by dummies, or refuses */
-    return mariadb ? conn_execf(c, err, "SET @mariadb_slave_capability = 4") : 0;
+    if (!mariadb)
+        return 0;
+    if (conn_execf(c, err, "SET @mariadb_slave_capability = 4") < 0)
+        return -1;
+    return o->pos.file[0] == '\0' && o->gtids != NULL ? connect_state(c, o->gtids, err) : 0;
 }
 
 static void add_le(struct strbuf *b, uint64_t v, unsigned bytes)

@@ -14,7 +14,7 @@
 struct dump;
 struct dump_options {
     struct binlog_pos pos;        /* start here … */
-    const struct gtid_set *gtids; /* … or, when pos.file is "", after these (MySQL with GTIDs) */
+    const struct gtid_set *gtids; /* … or, when pos.file is "", after these */
     uint32_t server_id;           /* ours, unlike any in the topology */
     unsigned heartbeat_ms;        /* the source sends a heartbeat after so much silence */
     bool non_block;               /* end (EOF) at the end of the binlog instead of waiting */
@@ -24,8 +24,10 @@ struct dump_options {
  *
  * Takes over the connection, on failure too. Open it with a timeout_s of several heartbeats: then
  * a half-open connection is noticed. The server's refusal comes with the first dump_next().
- * Errors: ERR_BINLOG_PURGED, ERR_BINLOG_OFF, ERR_DB_PRIVILEGE, ERR_DB_LOST; ERR_PARAM for an
- * offset past 4 GiB, which COM_BINLOG_DUMP can't express.
+ * Errors: ERR_BINLOG_PURGED, ERR_BINLOG_RESET (the file does not reach the position),
+ * ERR_GTID_PURGED, ERR_GTID_ERRANT (the server lacks transactions that it should have),
+ * ERR_BINLOG_OFF, ERR_DB_PRIVILEGE, ERR_DB_LOST; ERR_PARAM for an offset past 4 GiB, which
+ * COM_BINLOG_DUMP can't express.
  */
 int dump_open(struct conn *c, const struct dialect *d, const struct dump_options *o,
               struct dump **ret, struct err *err);

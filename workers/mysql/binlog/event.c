@@ -6,6 +6,7 @@
 #include <zlib.h>
 
 #include "base/num.h"
+#include "base/strbuf.h"
 #include "workers/mysql/binlog/gtid_codec.h"
 
 #include "base/banned.h"
@@ -21,6 +22,9 @@ enum {
     FIRST_WITH_CHECKSUM = 50601,
     GTID_COMMIT_ORDER = 2, /* logical timestamp type of MySQL 5.7+ */
     MARIADB_FL_STANDALONE = 1,
+    MARIADB_FL_GROUP_COMMIT_ID = 2,
+    MARIADB_FL_PREPARED_XA = 64,
+    XID_PART_MAX = 64, /* of its global and of its branch part (X/Open XA) */
 };
 
 /* The checksum's place is the end of the event; it covers all before it. */
@@ -68,6 +72,11 @@ static unsigned version_number(const char *text)
             break;
     }
     return part[0] * 10000 + part[1] * 100 + part[2];
+}
+
+unsigned event_server_version(const struct binlog_format *f)
+{
+    return version_number(f->server_version);
 }
 
 /* Checksum length of a FORMAT_DESCRIPTION tells itself: the byte before the last four. */
@@ -203,15 +212,74 @@ int event_rotate(const struct binlog_format *f, const struct event *e, struct ev
     return 0;
 }
 
+/* X'…',X'…',number: how both servers write it in their binlogs. False: it is too long. */
+static bool xid_text(struct cursor *c, uint32_t format, size_t gtrid_len, size_t bqual_len,
+                     char ret[static XID_TEXT_MAX])
+{
+    struct strbuf b = STRBUF(XID_TEXT_MAX - 1);
+    const uint8_t *at = gtrid_len <= XID_PART_MAX && bqual_len <= XID_PART_MAX
+                            ? cursor_bytes(c, gtrid_len + bqual_len)
+                            : NULL;
+    bool ok;
+
+    strbuf_adds(&b, "X'");
+    for (size_t i = 0; at != NULL && i < gtrid_len + bqual_len; i++) {
+        if (i == gtrid_len)
+            strbuf_adds(&b, "',X'");
+        strbuf_addf(&b, "%02x", at[i]);
+    }
+    if (bqual_len == 0)
+        strbuf_adds(&b, "',X'");
+    strbuf_addf(&b, "',%u", format);
+    ok = at != NULL && strbuf_ok(&b);
+    if (ok)
+        memcpy(ret, b.data, b.len + 1);
+    strbuf_done(&b);
+    return ok;
+}
+
+bool event_xid_text(uint32_t format, size_t gtrid_len, size_t bqual_len, const void *data,
+                    size_t len, char ret[static XID_TEXT_MAX])
+{
+    struct cursor c = cursor_of(data, len);
+
+    return xid_text(&c, format, gtrid_len, bqual_len, ret);
+}
+
+int event_xa_prepare(const struct event *e, char ret_xid[static XID_TEXT_MAX], bool *ret_one_phase,
+                     struct err *err)
+{
+    struct cursor c = cursor_of(e->body, e->body_len);
+    bool one_phase = cursor_le(&c, 1) != 0;
+    uint32_t format = (uint32_t)cursor_le(&c, 4);
+    size_t gtrid_len = (size_t)cursor_le(&c, 4), bqual_len = (size_t)cursor_le(&c, 4);
+
+    if (c.bad || !xid_text(&c, format, gtrid_len, bqual_len, ret_xid))
+        return err_set(err, ERR_BINLOG_MALFORMED, "damaged XA_PREPARE event of %u bytes", e->size);
+    *ret_one_phase = one_phase;
+    return 0;
+}
+
 static int maria_gtid(const struct event *e, struct event_gtid *ret)
 {
     struct cursor c = cursor_of(e->body, e->body_len);
+    unsigned flags;
 
     ret->gtid.mariadb = true;
     ret->gtid.number = cursor_le(&c, 8);
     ret->gtid.domain = (uint32_t)cursor_le(&c, 4);
     ret->gtid.server_id = e->server_id;
-    ret->standalone = (cursor_le(&c, 1) & MARIADB_FL_STANDALONE) != 0;
+    flags = (unsigned)cursor_le(&c, 1);
+    ret->standalone = (flags & MARIADB_FL_STANDALONE) != 0;
+    if ((flags & MARIADB_FL_GROUP_COMMIT_ID) != 0)
+        (void)cursor_le(&c, 8);
+    if ((flags & MARIADB_FL_PREPARED_XA) != 0) {
+        uint32_t format = (uint32_t)cursor_le(&c, 4);
+        size_t gtrid_len = (size_t)cursor_le(&c, 1), bqual_len = (size_t)cursor_le(&c, 1);
+
+        if (!xid_text(&c, format, gtrid_len, bqual_len, ret->prepared_xid))
+            return -1;
+    }
     return c.bad ? -1 : 0;
 }
 

@@ -98,6 +98,7 @@ struct binlog_format {
 int event_parse(const struct binlog_format *f, const void *data, size_t len, struct event *ret,
                 struct err *err);
 int event_format_description(const struct event *e, struct binlog_format *ret, struct err *err);
+unsigned event_server_version(const struct binlog_format *f); /* "10.11.3-MariaDB" -> 101103 */
 struct event_rotate {
     uint64_t pos;
     char file[128];
@@ -124,21 +125,43 @@ struct event_query {
     /* Numbers of collations; 0: unknown. charset_client's set is what the text is written in. */
     uint16_t charset_client, collation_connection, collation_server;
     uint16_t utf8mb4_collation; /* default_collation_for_utf8mb4 (MySQL 8); 0: unknown */
-    char time_zone[64];      /* of the session, "SYSTEM", "+02:00"; "": the event does not tell */
+    char time_zone[64]; /* of the session, "SYSTEM", "+02:00"; "": the event does not tell */
+    /* MariaDB's binlog_alter_two_phase: 0, or which part of an ALTER this is; see below */
+    uint8_t alter_part;
     int explicit_timestamps; /* explicit_defaults_for_timestamp: 0, 1; -1: not told */
     char *owned; /* decompressed text of MariaDB's compressed form, or NULL: event_query_done */
+};
+enum { /* MariaDB logs an ALTER when it begins, and again when it has ended */
+       QUERY_ALTER_BEGINS = 2,
+       QUERY_ALTER_ENDS = 4,
+       QUERY_ALTER_FAILED = 8,
 };
 int event_query(const struct binlog_format *f, const struct event *e, struct event_query *ret,
                 struct err *err);
 void event_query_done(struct event_query *q);
 
+enum { XID_TEXT_MAX = 320 }; /* "X'<128 digits>',X'<128 digits>',<number>" */
+
 struct event_gtid {
     struct gtid gtid;
     bool standalone;                         /* MariaDB FL_STANDALONE: no COMMIT follows (DDL) */
     int64_t last_committed, sequence_number; /* MySQL 5.7+, else 0 */
+    char prepared_xid[XID_TEXT_MAX];         /* MariaDB: what follows is an XA transaction up to its
+                                                XA_PREPARE; else "" */
 };
 int event_gtid(const struct binlog_format *f, const struct event *e, struct event_gtid *ret,
                struct err *err);
+/* event_xid_text(): how both servers write it in their binlogs; false: it is none. */
+bool event_xid_text(uint32_t format, size_t gtrid_len, size_t bqual_len, const void *data,
+                    size_t len, char ret[static XID_TEXT_MAX]);
+/*
+ * event_xa_prepare() - the end of a group whose outcome comes later, in a group of its own
+ *
+ * @ret_xid        as the servers' own XA START and XA COMMIT in the binlog have it
+ * @ret_one_phase  no: it ends here and is committed
+ */
+int event_xa_prepare(const struct event *e, char ret_xid[static XID_TEXT_MAX], bool *ret_one_phase,
+                     struct err *err);
 int event_previous_gtids(const struct binlog_format *f, const struct event *e,
                          struct gtid_set **ret,
                          struct err *err); /* PREVIOUS_GTIDS or MariaDB's list */

@@ -67,8 +67,9 @@ static struct cursor cursor_at(const uint8_t *data, size_t len, size_t offset)
     return c;
 }
 
-static void add_string(struct strbuf *b, const uint8_t *s, size_t len)
+void jsonb_add_string(struct strbuf *b, const void *text, size_t len)
 {
+    const uint8_t *s = text;
     static const char escapes[0x20] = {
         ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'
     };
@@ -96,7 +97,7 @@ static void add_string(struct strbuf *b, const uint8_t *s, size_t len)
  * The fewest digits that read back as the same number, written as my_gcvt() of the MySQL source
  * does: plain while the point is within reach, else d.ddde<exponent> without sign and padding.
  */
-static bool add_double(struct strbuf *b, double d)
+bool jsonb_add_double(struct strbuf *b, double d)
 {
     char text[40], digits[SHORTEST_MAX + 1];
     const char *e;
@@ -249,12 +250,12 @@ static bool add_scalar(struct printer *p, unsigned type, struct cursor c)
     case JT_DOUBLE:
         bits = cursor_le(&c, 8);
         memcpy(&d, &bits, sizeof(d));
-        return !c.bad && add_double(p->b, d);
+        return !c.bad && jsonb_add_double(p->b, d);
     case JT_STRING:
         data = take_data(&c, &len);
         if (data == NULL)
             return false;
-        add_string(p->b, data, len);
+        jsonb_add_string(p->b, data, len);
         return true;
     case JT_OPAQUE:
         return add_opaque(p->b, &c);
@@ -297,7 +298,7 @@ static bool add_key(struct printer *p, const struct frame *f)
 
     if (c.bad || text == NULL)
         return false;
-    add_string(p->b, text, len);
+    jsonb_add_string(p->b, text, len);
     strbuf_adds(p->b, ": ");
     return true;
 }

@@ -13,5 +13,9 @@
 
 /* jsonb_text(): appends the text of the document. ERR_BINLOG_MALFORMED, ERR_NOMEM. */
 int jsonb_text(const void *data, size_t len, struct strbuf *b, struct err *err);
+/* jsonb_add_string(): a string of a document, quoted and escaped as the server does. */
+void jsonb_add_string(struct strbuf *b, const void *text, size_t len);
+/* jsonb_add_double(): a number as the server prints it in a document. False: not finite. */
+bool jsonb_add_double(struct strbuf *b, double d);
 
 #endif

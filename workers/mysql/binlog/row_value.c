@@ -6,6 +6,7 @@
 #define ZLIB_CONST
 #include <zlib.h>
 
+#include "workers/mysql/binlog/json_diff.h"
 #include "workers/mysql/binlog/jsonb.h"
 #include "workers/mysql/binlog/temporal.h"
 
@@ -274,15 +275,38 @@ static int bytes_value(struct cursor *c, unsigned type, uint16_t meta, struct st
     return 0;
 }
 
-/* What MariaDB wrote before its TIME2 types, with a fraction: no metadata tells how long it is. */
-static int old_temporal(unsigned type, const struct column *col, struct err *err)
+int row_value_json_diff(struct cursor *c, uint16_t meta, const struct value *before,
+                        struct strbuf *text, struct value *ret, struct err *err)
 {
-    if (col == NULL || col->fraction == 0)
-        return 0;
-    err_set(err, ERR_NOT_SUPPORTED, "%s(%u) in the format of MariaDB before 10.1",
-            wire_type_name(type), col->fraction);
-    return err_advise(err,
-                      "With mysql56_temporal_format=ON, run ALTER TABLE … FORCE at the source.");
+    struct value diffs = { 0 };
+
+    strbuf_reset(text);
+    if (meta < 1 || meta > 4 || !length_prefixed(c, meta, &diffs))
+        return malformed(WT_JSON, err);
+    if (before->kind != V_TEXT)
+        return err_set(err, ERR_BINLOG_ROW_IMAGE,
+                       "only what changed of a JSON value is in the event, and no old value");
+    if (json_diff_apply(diffs.bytes, diffs.len, before->bytes, before->len, text, err) < 0)
+        return -1;
+    return from_text(WT_JSON, true, V_TEXT, text, ret, err);
+}
+
+/*
+ * TIME, DATETIME and TIMESTAMP of before MySQL 5.6, which MariaDB can still make. There they may
+ * have a fraction, and only the catalog tells so.
+ */
+static bool old_temporal(struct cursor *c, unsigned type, unsigned digits, struct strbuf *text)
+{
+    switch ((enum wire_type)type) {
+    case WT_TIME:
+        return digits > 0 ? temporal_time_hires(text, c, digits) : temporal_time_old(text, c);
+    case WT_DATETIME:
+        return digits > 0 ? temporal_datetime_hires(text, c, digits)
+                          : temporal_datetime_old(text, c);
+    default:
+        return digits > 0 ? temporal_timestamp_hires(text, c, digits)
+                          : temporal_timestamp_old(text, c);
+    }
 }
 
 static int temporal(struct cursor *c, unsigned type, unsigned digits, const struct column *col,
@@ -305,11 +329,7 @@ static int temporal(struct cursor *c, unsigned type, unsigned digits, const stru
         ok = temporal_timestamp2(text, c, digits);
         break;
     default:
-        if (old_temporal(type, col, err) < 0)
-            return -1;
-        ok = type == WT_TIME       ? temporal_time_old(text, c)
-             : type == WT_DATETIME ? temporal_datetime_old(text, c)
-                                   : temporal_timestamp_old(text, c);
+        ok = old_temporal(c, type, col != NULL ? col->fraction : 0, text);
         break;
     }
     return from_text(type, ok, V_TEXT, text, ret, err);

@@ -59,4 +59,12 @@ bool wire_type_numeric(unsigned type); /* has a bit in the SIGNEDNESS metadata; 
 int row_value(struct cursor *c, unsigned type, uint16_t meta, const struct column *col,
               bool is_unsigned, struct strbuf *text, struct value *ret, struct err *err);
 
+/*
+ * row_value_json_diff() - a JSON value of which the event holds only what changed
+ *
+ * @before  the value of the before image; ERR_BINLOG_ROW_IMAGE when it is not in it
+ */
+int row_value_json_diff(struct cursor *c, uint16_t meta, const struct value *before,
+                        struct strbuf *text, struct value *ret, struct err *err);
+
 #endif

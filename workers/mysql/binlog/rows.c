@@ -13,6 +13,7 @@ enum {
     FLAG_STMT_END = 1,
     FLAG_NO_FOREIGN_KEYS = 2,
     FLAG_RELAXED_UNIQUE = 4,
+    VALUE_OPTION_DIFFS = 1,
     VALUE_BYTES_MAX = 1024 * 1024 * 1024,
 };
 enum image { BEFORE, AFTER, IMAGES };
@@ -30,11 +31,13 @@ struct rows {
     struct strbuf *texts[IMAGES]; /* a column's text, kept from row to row for its memory */
     bool partial;                 /* a column that matters is absent */
     size_t partial_column;
+    bool json_diffs; /* after images may hold parts of JSON values (PARTIAL_UPDATE_ROWS) */
+    size_t json_columns;
 };
 
 struct shape {
     enum rows_kind kind;
-    bool v2, compressed;
+    bool v2, compressed, json_diffs;
 };
 
 static bool shape_of(unsigned type, struct shape *ret)
@@ -43,18 +46,19 @@ static bool shape_of(unsigned type, struct shape *ret)
         unsigned type;
         struct shape shape;
     } shapes[] = {
-        { EV_WRITE_ROWS_V1, { ROWS_INSERT, false, false } },
-        { EV_UPDATE_ROWS_V1, { ROWS_UPDATE, false, false } },
-        { EV_DELETE_ROWS_V1, { ROWS_DELETE, false, false } },
-        { EV_WRITE_ROWS, { ROWS_INSERT, true, false } },
-        { EV_UPDATE_ROWS, { ROWS_UPDATE, true, false } },
-        { EV_DELETE_ROWS, { ROWS_DELETE, true, false } },
-        { EV_MARIA_WRITE_ROWS_COMPRESSED_V1, { ROWS_INSERT, false, true } },
-        { EV_MARIA_UPDATE_ROWS_COMPRESSED_V1, { ROWS_UPDATE, false, true } },
-        { EV_MARIA_DELETE_ROWS_COMPRESSED_V1, { ROWS_DELETE, false, true } },
-        { EV_MARIA_WRITE_ROWS_COMPRESSED, { ROWS_INSERT, true, true } },
-        { EV_MARIA_UPDATE_ROWS_COMPRESSED, { ROWS_UPDATE, true, true } },
-        { EV_MARIA_DELETE_ROWS_COMPRESSED, { ROWS_DELETE, true, true } },
+        { EV_WRITE_ROWS_V1, { ROWS_INSERT, false, false, false } },
+        { EV_UPDATE_ROWS_V1, { ROWS_UPDATE, false, false, false } },
+        { EV_DELETE_ROWS_V1, { ROWS_DELETE, false, false, false } },
+        { EV_WRITE_ROWS, { ROWS_INSERT, true, false, false } },
+        { EV_UPDATE_ROWS, { ROWS_UPDATE, true, false, false } },
+        { EV_DELETE_ROWS, { ROWS_DELETE, true, false, false } },
+        { EV_PARTIAL_UPDATE_ROWS, { ROWS_UPDATE, true, false, true } },
+        { EV_MARIA_WRITE_ROWS_COMPRESSED_V1, { ROWS_INSERT, false, true, false } },
+        { EV_MARIA_UPDATE_ROWS_COMPRESSED_V1, { ROWS_UPDATE, false, true, false } },
+        { EV_MARIA_DELETE_ROWS_COMPRESSED_V1, { ROWS_DELETE, false, true, false } },
+        { EV_MARIA_WRITE_ROWS_COMPRESSED, { ROWS_INSERT, true, true, false } },
+        { EV_MARIA_UPDATE_ROWS_COMPRESSED, { ROWS_UPDATE, true, true, false } },
+        { EV_MARIA_DELETE_ROWS_COMPRESSED, { ROWS_DELETE, true, true, false } },
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {
@@ -154,15 +158,6 @@ static int take_bitmaps(struct rows *r, struct cursor *c)
     return 0;
 }
 
-static int partial_update(const struct table_map *m, struct err *err)
-{
-    (void)err_set(err, ERR_NOT_SUPPORTED,
-                  "%s.%s: a PARTIAL_UPDATE_ROWS event: only parts of JSON "
-                  "values are in the binlog",
-                  m->db, m->table);
-    return err_advise(err, "Set binlog_row_value_options='' at the source, in every session.");
-}
-
 /* Header, bitmaps and the place where the rows begin. */
 static int rows_head(struct rows *r, const struct binlog_format *f, const struct event *e,
                      const struct shape *s, struct err *err)
@@ -199,8 +194,6 @@ int rows_open(const struct binlog_format *f, const struct event *e, const struct
     struct rows *r = NULL;
     struct shape s;
 
-    if (e->type == EV_PARTIAL_UPDATE_ROWS)
-        return partial_update(m, err);
     if (!shape_of(e->type, &s))
         return malformed(e, m, "no row event", err);
     if (t != NULL && t->column_count != m->column_count && table_map_check(m, t, err) < 0)
@@ -211,6 +204,9 @@ int rows_open(const struct binlog_format *f, const struct event *e, const struct
     r->map = m;
     r->table = t;
     r->kind = s.kind;
+    r->json_diffs = s.json_diffs;
+    for (size_t i = 0; i < m->column_count; i++)
+        r->json_columns += m->types[i] == WT_JSON;
     if (rows_head(r, f, e, &s, err) < 0 || alloc_images(r, err) < 0)
         return -1;
     *ret = take_ptr(r);
@@ -249,31 +245,62 @@ static int value_error(const struct rows *r, size_t column, struct err *err)
     return err_wrap(err, "%s.%s column %zu %s", r->map->db, r->map->table, column + 1, name);
 }
 
+/*
+ * In front of an after image that may hold diffs: whether it does, and a bit for each JSON column
+ * of the table, in the image or not (MySQL source, rows_event.h, "value_options"). NULL: none does.
+ */
+static int take_diff_bits(struct rows *r, enum image image, const uint8_t **ret, struct err *err)
+{
+    uint64_t options;
+
+    *ret = NULL;
+    if (!r->json_diffs || image != AFTER)
+        return 0;
+    options = cursor_lenenc(&r->data);
+    if (!r->data.bad && options > VALUE_OPTION_DIFFS)
+        return err_set(err, ERR_BINLOG_EVENT, "%s.%s: unknown value options 0x%llx", r->map->db,
+                       r->map->table, (unsigned long long)options);
+    if (options == VALUE_OPTION_DIFFS)
+        *ret = cursor_bytes(&r->data, (r->json_columns + 7) / 8);
+    return 0;
+}
+
+/* Column `i`, which is in the image and not NULL. */
+static int take_value(struct rows *r, enum image image, size_t i, bool diff, struct err *err)
+{
+    const struct table_map *m = r->map;
+    const struct column *col = column_of(r, i);
+    bool is_unsigned =
+        col != NULL ? col->is_unsigned : m->unsignedness != NULL && m->unsignedness[i] != 0;
+    struct value *v = &r->values[image][i];
+    struct strbuf *text = &r->texts[image][i];
+    int got = diff ? row_value_json_diff(&r->data, m->meta[i], &r->values[BEFORE][i], text, v, err)
+                   : row_value(&r->data, m->types[i], m->meta[i], col, is_unsigned, text, v, err);
+
+    return got < 0 ? value_error(r, i, err) : 0;
+}
+
 static int take_image(struct rows *r, enum image image, struct err *err)
 {
     const struct table_map *m = r->map;
-    const uint8_t *nulls = cursor_bytes(&r->data, (r->present_count[image] + 7) / 8);
-    size_t nth = 0;
+    const uint8_t *diffs, *nulls;
+    size_t nth = 0, nth_json = 0;
 
+    if (take_diff_bits(r, image, &diffs, err) < 0)
+        return -1;
+    nulls = cursor_bytes(&r->data, (r->present_count[image] + 7) / 8);
     if (nulls == NULL || r->present_count[image] == 0)
         return err_set(err, ERR_BINLOG_MALFORMED, "row of %s.%s ends too early", m->db, m->table);
     for (size_t i = 0; i < m->column_count; i++) {
-        const struct column *col = column_of(r, i);
+        bool diff = diffs != NULL && m->types[i] == WT_JSON && bit(diffs, nth_json++);
         struct value *v = &r->values[image][i];
-        bool is_unsigned =
-            col != NULL ? col->is_unsigned : m->unsignedness != NULL && m->unsignedness[i] != 0;
 
-        if (!bit(r->present[image], i)) {
+        if (!bit(r->present[image], i))
             *v = (struct value){ .kind = V_ABSENT };
-            continue;
-        }
-        if (bit(nulls, nth++)) {
+        else if (bit(nulls, nth++))
             *v = (struct value){ .kind = V_NULL };
-            continue;
-        }
-        if (row_value(&r->data, m->types[i], m->meta[i], col, is_unsigned, &r->texts[image][i], v,
-                      err) < 0)
-            return value_error(r, i, err);
+        else if (take_value(r, image, i, diff, err) < 0)
+            return -1;
     }
     return 0;
 }

@@ -9,6 +9,7 @@
 enum {
     DIGITS_MAX = 6,
     SECONDS_A_DAY = 86400,
+    TIME_SECONDS_MAX = 839 * 3600, /* one more than a TIME can hold */
     DECIMAL_PRECISION_MAX = 65,
     DECIMAL_SCALE_MAX = 38, /* MariaDB; MySQL has 30 */
     GROUP_DIGITS = 9,       /* a group of nine digits takes four bytes */
@@ -217,6 +218,65 @@ bool temporal_timestamp2(struct strbuf *b, struct cursor *c, unsigned digits)
         return false;
     micros = take_fraction(c, digits);
     return !c->bad && add_timestamp(b, unix_s, micros, digits);
+}
+
+/* Two digits of a fraction take a byte. */
+static unsigned fraction_bytes(unsigned digits)
+{
+    return (digits + 1) / 2;
+}
+
+bool temporal_timestamp_hires(struct strbuf *b, struct cursor *c, unsigned digits)
+{
+    uint32_t unix_s = (uint32_t)cursor_be(c, 4);
+    uint64_t part;
+
+    if (digits == 0 || digits > DIGITS_MAX)
+        return false;
+    part = cursor_be(c, fraction_bytes(digits));
+    return !c->bad && part < powers[digits] &&
+           add_timestamp(b, unix_s, (uint32_t)part * powers[DIGITS_MAX - digits], digits);
+}
+
+bool temporal_datetime_hires(struct strbuf *b, struct cursor *c, unsigned digits)
+{
+    static const uint8_t bytes[DIGITS_MAX + 1] = { 0, 6, 6, 7, 7, 7, 8 };
+    uint32_t part, seconds;
+    uint64_t v, days;
+
+    if (digits == 0 || digits > DIGITS_MAX)
+        return false;
+    v = cursor_be(c, bytes[digits]);
+    part = (uint32_t)(v % powers[digits]) * powers[DIGITS_MAX - digits];
+    v /= powers[digits];
+    seconds = (uint32_t)(v % SECONDS_A_DAY);
+    days = v / SECONDS_A_DAY; /* (year * 13 + month) * 32 + day */
+    if (c->bad || days / 32 / 13 > 9999 ||
+        !add_date(b, (uint32_t)(days / 32 / 13), (uint32_t)(days / 32 % 13), (uint32_t)(days % 32)))
+        return false;
+    strbuf_addc(b, ' ');
+    return add_time(b, seconds / 3600, seconds / 60 % 60, seconds % 60, part, digits);
+}
+
+bool temporal_time_hires(struct strbuf *b, struct cursor *c, unsigned digits)
+{
+    static const uint8_t bytes[DIGITS_MAX + 1] = { 0, 4, 4, 5, 5, 5, 6 };
+    int64_t zero, v;
+    uint64_t up;
+    uint32_t seconds;
+
+    if (digits == 0 || digits > DIGITS_MAX)
+        return false;
+    zero = (int64_t)TIME_SECONDS_MAX * powers[digits]; /* so that no value is negative */
+    v = (int64_t)cursor_be(c, bytes[digits]) - zero;
+    up = v < 0 ? (uint64_t)-v : (uint64_t)v;
+    if (c->bad || v <= -zero || up >= (uint64_t)zero)
+        return false;
+    if (v < 0)
+        strbuf_addc(b, '-');
+    seconds = (uint32_t)(up / powers[digits]);
+    return add_time(b, seconds / 3600, seconds / 60 % 60, seconds % 60,
+                    (uint32_t)(up % powers[digits]) * powers[DIGITS_MAX - digits], digits);
 }
 
 /* Bytes of `digits` < 9 left-over digits. */

@@ -26,6 +26,13 @@ bool temporal_datetime_old(struct strbuf *b, struct cursor *c);
 bool temporal_datetime2(struct strbuf *b, struct cursor *c, unsigned digits);
 bool temporal_timestamp_old(struct strbuf *b, struct cursor *c);               /* UTC */
 bool temporal_timestamp2(struct strbuf *b, struct cursor *c, unsigned digits); /* UTC */
+/*
+ * With a fraction of 1 to 6 digits, as MariaDB writes them with mysql56_temporal_format=OFF
+ * (MariaDB source, field.cc, Field_…_hires). TIMESTAMP in UTC.
+ */
+bool temporal_time_hires(struct strbuf *b, struct cursor *c, unsigned digits);
+bool temporal_datetime_hires(struct strbuf *b, struct cursor *c, unsigned digits);
+bool temporal_timestamp_hires(struct strbuf *b, struct cursor *c, unsigned digits);
 
 /* decimal_text(): the binary DECIMAL(precision, scale) at the cursor. */
 bool decimal_text(struct strbuf *b, struct cursor *c, unsigned precision, unsigned scale);

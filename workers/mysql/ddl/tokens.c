@@ -28,18 +28,25 @@ static bool names_mode(const char *sql_mode, const char *word)
 int tokens_read(const char *sql, size_t len, const char *sql_mode, struct tokens *ret,
                 struct err *err)
 {
-    struct tokens t = { .sql = sql, .len = len };
     struct lexer_options o = {
         .ansi_quotes = names_mode(sql_mode, "ANSI_QUOTES"),
         .no_backslash_escapes = names_mode(sql_mode, "NO_BACKSLASH_ESCAPES"),
         .mariadb = true, /* its own version comments count too */
     };
+
+    return tokens_read_as(sql, len, &o, ret, err);
+}
+
+int tokens_read_as(const char *sql, size_t len, const struct lexer_options *o, struct tokens *ret,
+                   struct err *err)
+{
+    struct tokens t = { .sql = sql, .len = len };
     struct lexer l;
     struct token token;
     size_t cap = 0;
     int rc = 0;
 
-    lexer_init(&l, sql, len, &o);
+    lexer_init(&l, sql, len, o);
     for (lexer_next(&l, &token); token.kind != TOK_END && rc == 0; lexer_next(&l, &token)) {
         if (token.kind == TOK_BAD)
             rc = err_set(err, ERR_SCHEMA_CONVERT,
@@ -148,7 +155,10 @@ void tokens_string_bytes(const struct tokens *t, size_t i, struct strbuf *out)
     end = t->list[i].len - 1;
     for (size_t k = 1; k < end; k++) {
         if (s[k] == '\\' && k + 1 < end) {
-            strbuf_addc(out, unescaped(s[++k]));
+            k++;
+            if (s[k] == '%' || s[k] == '_') /* for LIKE: these keep it */
+                strbuf_addc(out, '\\');
+            strbuf_addc(out, unescaped(s[k]));
         } else {
             strbuf_addc(out, s[k]);
             if (s[k] == s[0])

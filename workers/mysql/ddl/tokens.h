@@ -32,6 +32,9 @@ struct tokens {
  */
 int tokens_read(const char *sql, size_t len, const char *sql_mode, struct tokens *ret,
                 struct err *err);
+/* tokens_read_as(): the same under options of one's own: a server's version comments, its mode. */
+int tokens_read_as(const char *sql, size_t len, const struct lexer_options *o, struct tokens *ret,
+                   struct err *err);
 void tokens_done(struct tokens *t);
 
 /* All take an index past the end as "no". Words are compared without regard to case. */

@@ -1,0 +1,38 @@
+/*
+ * XA transactions whose outcome comes later. At XA PREPARE the statements go into the control
+ * schema (cw_xa), in the target transaction of that group's number; at XA COMMIT they are run and
+ * removed, in the transaction of its number; at XA ROLLBACK they are removed. Both are alone at the
+ * target, as very large transactions are. Nothing else can touch the rows in between: they, and
+ * their tables' structure, stay locked at the source.
+ *
+ * An XA transaction without a row in scope is noted too: a COMMIT of an unknown one can then only
+ * be of one that was prepared before the project's starting position, whose rows are neither in the
+ * copy nor in the stream.
+ */
+#ifndef WORKERS_INCR_XA_H
+#define WORKERS_INCR_XA_H
+
+#include "base/err.h"
+#include "workers/incr/group.h"
+#include "workers/mysql/binlog/event.h"
+
+struct session;
+
+/* Of the group that is being read. */
+struct xa {
+    bool open; /* its rows are of an XA transaction */
+    char xid[XID_TEXT_MAX];
+    uint32_t parts; /* rows of cw_xa written so far */
+};
+
+/* xa_rows(): after each row event: what has become too much goes to the control schema now. */
+int xa_rows(struct session *s, struct err *err);
+/*
+ * xa_event() - group_ops.xa
+ *
+ * @ctx  struct session
+ * Errors: ERR_BINLOG_EVENT for the COMMIT of an unknown transaction; those of bundle_add().
+ */
+int xa_event(void *ctx, enum group_xa what, const char *xid, struct err *err);
+
+#endif
