@@ -41,6 +41,7 @@ int source_create_mysql(struct call *c, struct err *err);
 int source_create_oceanbase(struct call *c, struct err *err);
 int source_list(struct call *c, struct err *err);
 int source_delete(struct call *c, struct err *err);
+int source_update(struct call *c, struct err *err);
 
 int project_create(struct call *c, struct err *err);
 int project_start(struct call *c, struct err *err);
@@ -49,17 +50,25 @@ int project_resume(struct call *c, struct err *err);
 int project_release(struct call *c, struct err *err);
 int project_delete(struct call *c, struct err *err);
 int project_update_config(struct call *c, struct err *err);
+int project_reset_start(struct call *c, struct err *err);
 int project_list(struct call *c, struct err *err);
 int project_describe(struct call *c, struct err *err);
 int project_steps(struct call *c, struct err *err);
 int project_progress(struct call *c, struct err *err);
+int project_events(struct call *c, struct err *err);
+
+int ddl_list(struct call *c, struct err *err);
+int ddl_skip(struct call *c, struct err *err);
+int ddl_replace(struct call *c, struct err *err);
 
 int precheck_submit(struct call *c, struct err *err);
 int precheck_result(struct call *c, struct err *err);
 
 extern const struct field create_mysql_fields[], create_oceanbase_fields[], list_source_fields[];
 extern const struct field list_project_fields[], submit_precheck_fields[], precheck_result_fields[];
-extern const struct field project_id_fields[], source_id_fields[];
+extern const struct field project_id_fields[], source_id_fields[], update_source_fields[];
+extern const struct field list_ddl_fields[], skip_ddl_fields[], replace_ddl_fields[];
+extern const struct field reset_start_fields[], list_event_fields[];
 
 /* call_page(): reads pageNumber, pageSize, sortField and order of `c->in` into `c->page`. */
 void call_page(struct call *c);
@@ -71,9 +80,11 @@ const char **call_words(struct json_object *list);
 
 /* Rows every list action has, for use inside its table. */
 /* clang-format off */
-#define PAGE_FIELDS \
+#define PAGE_NUMBER_FIELDS \
     { .name = "pageNumber", .type = FT_INT, .min = 1, .max = 1000000, .fallback = "1" }, \
-    { .name = "pageSize", .type = FT_INT, .min = 1, .max = 150, .fallback = "10" }, \
+    { .name = "pageSize", .type = FT_INT, .min = 1, .max = 150, .fallback = "10" }
+#define PAGE_FIELDS \
+    PAGE_NUMBER_FIELDS, \
     { .name = "sortField", .type = FT_STRING, .fallback = "\"gmtCreate\"", .values = (const char *const[]){ "gmtCreate", "gmtModified", NULL } }, \
     { .name = "order", .type = FT_STRING, .fallback = "\"descend\"", .values = (const char *const[]){ "descend", "asc", "desc=descend", "ascend=asc", "1=descend", "0=asc", NULL } }
 /* clang-format on */

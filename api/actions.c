@@ -13,6 +13,7 @@ const struct action actions[] = {
     { "CreateOceanBaseDataSource", NULL,                     ROLE_OPERATOR, true,  create_oceanbase_fields, source_create_oceanbase },
     { "ListDataSource",           "ListDataSources",         ROLE_VIEWER,   false, list_source_fields,      source_list },
     { "DeleteDataSource",         NULL,                      ROLE_OPERATOR, true,  source_id_fields,        source_delete },
+    { "UpdateDataSource",         NULL,                      ROLE_OPERATOR, true,  update_source_fields,    source_update },
     { "CreateProject",            NULL,                      ROLE_OPERATOR, true,  create_project_fields,   project_create },
     { "SubmitPreCheck",           NULL,                      ROLE_OPERATOR, true,  submit_precheck_fields,  precheck_submit },
     { "GetPreCheckResult",        NULL,                      ROLE_VIEWER,   false, precheck_result_fields,  precheck_result },
@@ -26,6 +27,11 @@ const struct action actions[] = {
     { "DescribeProject",          NULL,                      ROLE_VIEWER,   false, project_id_fields,       project_describe },
     { "DescribeProjectSteps",     NULL,                      ROLE_VIEWER,   false, project_id_fields,       project_steps },
     { "DescribeProjectProgress",  NULL,                      ROLE_VIEWER,   false, project_id_fields,       project_progress },
+    { "ResetIncrStartTimestamp",  NULL,                      ROLE_OPERATOR, true,  reset_start_fields,      project_reset_start },
+    { "ListProjectEvents",        NULL,                      ROLE_VIEWER,   false, list_event_fields,       project_events },
+    { "ListPendingDdl",           NULL,                      ROLE_VIEWER,   false, list_ddl_fields,         ddl_list },
+    { "SkipDdl",                  NULL,                      ROLE_OPERATOR, true,  skip_ddl_fields,         ddl_skip },
+    { "ReplaceDdl",               NULL,                      ROLE_OPERATOR, true,  replace_ddl_fields,      ddl_replace },
 
     /* documented by OMS (oms-api.md 1.9), not built yet */
     { "DescribeProjectStepMetric",   NULL,                   ROLE_VIEWER,   false, NOT_BUILT },
@@ -50,7 +56,6 @@ const struct action actions[] = {
     { "GetDownloadConvertedObjectsResult", NULL,             ROLE_VIEWER,   false, NOT_BUILT },
     { "ListConflictData",            NULL,                   ROLE_VIEWER,   false, NOT_BUILT },
     { "DownloadConflictData",        NULL,                   ROLE_VIEWER,   false, NOT_BUILT },
-    { "ResetIncrStartTimestamp",     NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
     { "DescribeRegions",             NULL,                   ROLE_VIEWER,   false, NOT_BUILT },
     { "ListFullVerifyInconsistenciesResult", NULL,           ROLE_VIEWER,   false, NOT_BUILT },
     { "ListFullVerifyCorrectionsResult", NULL,               ROLE_VIEWER,   false, NOT_BUILT },

@@ -12,7 +12,7 @@
 
 #include "base/banned.h"
 
-enum { PATH_LEN = 256, PROBLEM_LEN = 512 };
+enum { PATH_LEN = 256, PROBLEM_LEN = 512, GIVEN_LEN = 64 };
 
 void faults_done(struct faults *f)
 {
@@ -107,46 +107,80 @@ static const char *join(char buf[static PATH_LEN], const char *path, const char 
 
 /* ------------------------------------------------------------------ values */
 
-/* The word of the list that `text` spells, or NULL. */
-static const char *word_of(const char *const *words, const char *text)
+/* The entry of the list that `text` spells, or NULL. */
+static const char *entry_of(const char *const *words, const char *text)
 {
     for (; words != NULL && *words != NULL; words++) {
-        const char *equals = strchr(*words, '=');
-        size_t len = equals == NULL ? strlen(*words) : (size_t)(equals - *words);
+        size_t len = strcspn(*words, "=");
         if (strlen(text) == len && strncasecmp(*words, text, len) == 0)
-            return equals == NULL ? *words : equals + 1;
+            return *words;
     }
     return NULL;
 }
 
-static void add_word_fault(const struct field *f, const char *path, struct faults *faults)
+/* What stands behind the "=" of an entry, or NULL. */
+static const char *behind(const char *entry)
+{
+    const char *equals = strchr(entry, '=');
+
+    return equals == NULL ? NULL : equals + 1;
+}
+
+static void add_later_fault(const char *entry, const char *path, struct faults *faults)
+{
+    const char *reason = behind(entry);
+
+    if (reason == NULL)
+        faults_later(faults, path, "%s is not supported yet", entry);
+    else
+        faults_later(faults, path, "%.*s is not supported: %s", (int)strcspn(entry, "="), entry,
+                     reason);
+}
+
+/* What was given, cut between two characters: an answer stays valid UTF-8. */
+static const char *start_of(const char *text, char buf[static GIVEN_LEN])
+{
+    size_t len = strnlen(text, GIVEN_LEN - 1);
+
+    while (len > 0 && ((unsigned char)text[len] & 0xC0) == 0x80)
+        len--;
+    memcpy(buf, text, len);
+    buf[len] = '\0';
+    return buf;
+}
+
+static void add_word_fault(const struct field *f, const char *given, const char *path,
+                           struct faults *faults)
 {
     _cleanup_(strbuf_done)
     struct strbuf text = STRBUF(PROBLEM_LEN);
+    char start[GIVEN_LEN];
 
     for (const char *const *w = f->values; *w != NULL; w++)
         if (strchr(*w, '=') == NULL)
             strbuf_addf(&text, "%s%s", text.len == 0 ? "" : ", ", *w);
     if (text.len == 0)
-        faults_add(faults, path, "is not a known value");
+        faults_add(faults, path, "\"%s\" is not a known value", start_of(given, start));
     else
-        faults_add(faults, path, "must be one of %s", strbuf_str(&text));
+        faults_add(faults, path, "\"%s\" is not known: must be one of %s", start_of(given, start),
+                   strbuf_str(&text));
 }
 
 /* Text of a field or of a list's element: NULL when it has a fault. */
 static struct json_object *read_text(const struct field *f, const char *text, const char *path,
                                      struct faults *faults)
 {
-    const char *word, *problem;
+    const char *entry, *problem;
 
     if (f->values != NULL || f->later != NULL) {
-        word = word_of(f->values, text);
-        if (word != NULL)
-            return json_object_new_string(word);
-        if (word_of(f->later, text) != NULL)
-            faults_later(faults, path, "%s is not supported yet", word_of(f->later, text));
+        entry = entry_of(f->values, text);
+        if (entry != NULL)
+            return json_object_new_string(behind(entry) != NULL ? behind(entry) : entry);
+        entry = entry_of(f->later, text);
+        if (entry != NULL)
+            add_later_fault(entry, path, faults);
         else
-            add_word_fault(f, path, faults);
+            add_word_fault(f, text, path, faults);
         return NULL;
     }
     problem = f->check == NULL ? NULL : f->check(text);
@@ -227,6 +261,10 @@ static struct json_object *read_int(const struct field *f, struct json_object *v
         else
             faults_add(faults, path, "must be from %lld to %lld", (long long)f->min,
                        (long long)max);
+        return NULL;
+    }
+    if (f->check_int != NULL && f->check_int(n) != NULL) {
+        faults_add(faults, path, "%s", f->check_int(n));
         return NULL;
     }
     return json_object_new_int64(n);

@@ -43,9 +43,11 @@ struct field {
     const struct field *fields; /* of an object; ends with a row without a name */
     /* NULL-terminated lists of words, compared ignoring case; "SPELLING=WORD" gives WORD */
     const char *const *values; /* allowed */
-    const char *const *later;  /* documented but not built yet: ERR_NOT_SUPPORTED */
-    /* a further check of each text: NULL, or what is wrong with it */
+    /* documented but not built: ERR_NOT_SUPPORTED; here "WORD=REASON" says why it is not */
+    const char *const *later;
+    /* a further check of each text or number: NULL, or what is wrong with it */
     const char *(*check)(const char *text);
+    const char *(*check_int)(int64_t value);
 };
 
 enum { FAULTS_MAX = 100 }; /* more are counted, not listed */

@@ -71,3 +71,11 @@ const char *name_check_control(const char *text)
             return "must be letters, digits and underscores only";
     return name_is_system_schema(text) ? "must not be a system schema" : NULL;
 }
+
+const char *name_check_collation(const char *text)
+{
+    for (const char *p = text; *p != '\0'; p++)
+        if (!((*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') || *p == '_'))
+            return "must be lower-case letters, digits and underscores only";
+    return NULL;
+}

@@ -9,6 +9,7 @@ const char *name_check_object(const char *text); /* of databases, tables and vie
 const char *name_check_column(const char *text);
 const char *name_check_control(const char *text); /* the control schema */
 const char *name_check_line(const char *text);    /* free text without control characters */
+const char *name_check_collation(const char *text);
 bool name_is_system_schema(const char *db);
 
 #endif

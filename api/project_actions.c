@@ -5,10 +5,23 @@
 
 #include "api/project_body.h"
 #include "api/view.h"
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/json.h"
+#include "base/strbuf.h"
+#include "store/event.h"
+#include "store/reset.h"
 
 #include "base/banned.h"
+
+static const char *check_past(int64_t unix_s)
+{
+    if (unix_s < 1)
+        return "must be Unix seconds, after 1970-01-01";
+    if (unix_s > clock_now_s())
+        return "must not be in the future (Unix seconds, not milliseconds)";
+    return NULL;
+}
 
 /* clang-format off */
 static const char *const project_statuses[] = {
@@ -20,6 +33,20 @@ static const char *const project_statuses[] = {
 
 const struct field project_id_fields[] = {
     { .name = "id", .type = FT_STRING, .flags = F_REQUIRED, .min = 1, .max = 39 },
+    { 0 },
+};
+
+const struct field list_event_fields[] = {
+    { .name = "projectId", .alias = "id", .type = FT_STRING, .flags = F_REQUIRED, .min = 1, .max = 39 },
+    PAGE_NUMBER_FIELDS,
+    { 0 },
+};
+
+const struct field reset_start_fields[] = {
+    { .name = "id", .type = FT_STRING, .flags = F_REQUIRED, .min = 1, .max = 39 },
+    { .name = "startTimestamp", .type = FT_INT, .flags = F_NOT_EMPTY, .min = INT64_MIN, .check_int = check_past },
+    { .name = "withdraw", .type = FT_BOOL, .fallback = "false" },
+    { .name = "reverse", .type = FT_BOOL, .flags = F_LATER_TRUE, .fallback = "false" },
     { 0 },
 };
 
@@ -132,37 +159,77 @@ int project_delete(struct call *c, struct err *err)
     return request(c, FLOW_DELETE, err);
 }
 
-/* ------------------------------------------------------------------ limits while running */
+/* ------------------------------------------------------------------ changing a configuration */
 
-static bool is_throttle(const char *key)
+/* Statuses in which no worker of a project runs: what is changed counts from the next start on. */
+enum { STOPPED = 1U << PS_INIT | 1U << PS_SUSPEND | 1U << PS_FAILED };
+
+static bool one_of(const char *const *list, const char *key)
 {
-    return strcmp(key, "throttleRps") == 0 || strcmp(key, "throttleIOPS") == 0;
+    for (; *list != NULL; list++)
+        if (strcmp(*list, key) == 0)
+            return true;
+    return false;
 }
+
+static const char *const throttles[] = { "throttleRps", "throttleIOPS", NULL };
+static const char *const at_next_start[] = { "supportDDLTypes", "adaptOnlineDdl", NULL };
 
 /*
  * One configuration object: throttles are replaced as a set (one left out is no limit any more,
- * oms-api.md 4.12); clients send the rest back as it is, and a change of that is refused.
+ * oms-api.md 4.12); what counts from the next start on is changed when it is sent; clients send
+ * the rest back as it is, and a change of that is refused.
+ *
+ * @changed  gets "SECTION.KEY = VALUE" of what counts from the next start on
  */
 static void merge_config(struct json_object *stored, struct json_object *sent, const char *name,
-                         struct faults *faults)
+                         struct faults *faults, struct strbuf *changed)
 {
-    static const char *const throttles[] = { "throttleRps", "throttleIOPS" };
-
     json_object_object_foreach(sent, key, value)
     {
         struct json_object *now = json_get(stored, key);
-        if (!is_throttle(key) && (now == NULL || !json_object_equal(now, value))) {
-            char path[128];
-            (void)snprintf(path, sizeof(path), "%s.%s", name, key);
-            faults_later(faults, path, "can't be changed yet, only throttleRps and throttleIOPS");
+        char path[128];
+        if (one_of(throttles, key) || (now != NULL && json_object_equal(now, value)))
+            continue;
+        (void)snprintf(path, sizeof(path), "%s.%s", name, key);
+        if (!one_of(at_next_start, key)) {
+            faults_later(faults, path, "can't be changed yet");
+            continue;
         }
+        strbuf_addf(changed, "%s%s = %s", changed->len > 0 ? ", " : "", path, json_text(value));
+        json_add(stored, key, json_object_get(value));
     }
-    for (size_t i = 0; i < ARRAY_SIZE(throttles); i++) {
-        struct json_object *v = json_get(sent, throttles[i]);
-        json_object_object_del(stored, throttles[i]);
+    for (const char *const *limit = throttles; *limit != NULL; limit++) {
+        struct json_object *v = json_get(sent, *limit);
+        json_object_object_del(stored, *limit);
         if (v != NULL)
-            json_add(stored, throttles[i], json_object_get(v));
+            json_add(stored, *limit, json_object_get(v));
     }
+}
+
+static int refuse_running(const struct project *p, const char *what, struct err *err)
+{
+    (void)err_set(err, ERR_STATE,
+                  "project %s is %s: %s can be changed in INIT, SUSPEND and FAILED only", p->id,
+                  project_status_text(p->status), what);
+    return err_advise(err, "StopProject, change it, then ResumeProject.");
+}
+
+static int store_config(struct call *c, const struct project *p, struct json_object *config,
+                        const struct strbuf *changed, struct err *err)
+{
+    bool stopped = changed->len > 0;
+    char told[1024];
+    int r;
+
+    if (stopped && (STOPPED & 1U << p->status) == 0)
+        return refuse_running(p, strbuf_str(changed), err);
+    (void)snprintf(told, sizeof(told), "%.128s: %.800s", c->who->name, strbuf_str(changed));
+    r = store_project_set_config(c->on->store, p->id, stopped ? STOPPED : 0, config,
+                                 stopped ? told : NULL, err);
+    if (r == 0)
+        return err_set(err, ERR_STATE, "project %s was started just now: stop it first", p->id);
+    return r < 0 ? -1 : 0;
 }
 
 static int update_locked(struct call *c, const char *id, struct err *err)
@@ -172,6 +239,8 @@ static int update_locked(struct call *c, const char *id, struct err *err)
     struct project *p = NULL;
     _cleanup_(json_putp)
     struct json_object *config = NULL;
+    _cleanup_(strbuf_done)
+    struct strbuf changed = STRBUF(8192);
 
     if (store_project_live(c->on->store, id, &p, err) < 0)
         return -1;
@@ -184,11 +253,11 @@ static int update_locked(struct call *c, const char *id, struct err *err)
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         struct json_object *sent = json_get(c->in, names[i]), *stored = json_get(config, names[i]);
         if (sent != NULL && stored != NULL)
-            merge_config(stored, sent, names[i], &c->faults);
+            merge_config(stored, sent, names[i], &c->faults, &changed);
     }
-    if (faults_raise(&c->faults, err) < 0)
+    if (faults_raise(&c->faults, err) < 0 || strbuf_check(&changed, err) < 0)
         return -1;
-    return store_project_set_config(c->on->store, id, config, err);
+    return store_config(c, p, config, &changed, err);
 }
 
 int project_update_config(struct call *c, struct err *err)
@@ -202,6 +271,46 @@ int project_update_config(struct call *c, struct err *err)
     if (r == 0)
         flow_throttle(c->on->flow, id);
     return r;
+}
+
+static int refuse_reset(const struct project *p, bool withdraw, struct err *err)
+{
+    bool at_rest = p->status == PS_SUSPEND || p->status == PS_FAILED;
+
+    if (withdraw && at_rest)
+        return err_set(err, ERR_STATE, "project %s has no reset that waits", p->id);
+    (void)err_set(err, ERR_STATE,
+                  "project %s is %s: its start can be set anew in SUSPEND and FAILED only", p->id,
+                  project_status_text(p->status));
+    return err_advise(err, p->status == PS_INIT
+                               ? "Before the first start incrTransferConfig.startTimestamp of "
+                                 "CreateProject says where it begins."
+                               : "StopProject first.");
+}
+
+int project_reset_start(struct call *c, struct err *err)
+{
+    /* not INIT: there is nothing to set anew, startTimestamp of the configuration says it */
+    static const unsigned at_rest = 1U << PS_SUSPEND | 1U << PS_FAILED;
+    const char *id = json_get_str(c->in, "id", "");
+    int64_t from = json_get_i64(c->in, "startTimestamp", 0);
+    bool withdraw = json_get_bool(c->in, "withdraw", false);
+    _cleanup_(project_freep)
+    struct project *p = NULL;
+    struct reset reset = { 0 };
+    int r;
+
+    if (withdraw == (from != 0))
+        faults_add(&c->faults, "startTimestamp",
+                   withdraw ? "must not come with withdraw" : "is required");
+    if (faults_raise(&c->faults, err) < 0 || store_project_live(c->on->store, id, &p, err) < 0)
+        return -1;
+    r = withdraw ? store_reset_withdraw(c->on->store, id, at_rest, c->who->name, err)
+                 : store_reset_request(c->on->store, id, at_rest, from, c->who->name, &reset, err);
+    if (r <= 0)
+        return r < 0 ? -1 : refuse_reset(p, withdraw, err);
+    c->data = withdraw ? NULL : json_object_new_int64(reset.number);
+    return 0;
 }
 
 /* ------------------------------------------------------------------ reading */
@@ -336,5 +445,24 @@ int project_progress(struct call *c, struct err *err)
         store_step_list(c->on->store, id, &steps.rows, &steps.count, err) < 0)
         return -1;
     c->data = view_progress(p, steps.rows, steps.count);
+    return 0;
+}
+
+int project_events(struct call *c, struct err *err)
+{
+    _cleanup_(project_freep)
+    struct project *p = NULL;
+    _cleanup_(json_putp)
+    struct json_object *rows = NULL;
+    const char *id = json_get_str(c->in, "projectId", "");
+
+    call_page(c);
+    if (store_project_live(c->on->store, id, &p, err) < 0 ||
+        store_event_list(c->on->store, id, (int64_t)(c->page.number - 1) * c->page.size,
+                         c->page.size, &rows, &c->total, err) < 0)
+        return -1;
+    c->data = json_object_new_array();
+    for (size_t i = 0; i < json_len(rows); i++)
+        json_object_array_add(c->data, view_event(json_at(rows, i)));
     return 0;
 }

@@ -66,6 +66,16 @@ const struct field create_oceanbase_fields[] = {
     { 0 },
 };
 
+/* Where it leads to, and as whom. Its kind and the rest stay: another kind of server is another source. */
+const struct field update_source_fields[] = {
+    { .name = "id", .type = FT_STRING, .flags = F_REQUIRED, .min = 1, .max = 39 },
+    { .name = "ip", .alias = "host", .type = FT_STRING, .min = 1, .max = 255, .check = check_host },
+    { .name = "port", .type = FT_INT, .min = 1, .max = 65535 },
+    { .name = "userName", .type = FT_STRING, .min = 1, .max = 128, .check = name_check_line },
+    { .name = "password", .type = FT_STRING, .flags = F_SECRET, .max = 4096, .check = check_base64 },
+    { 0 },
+};
+
 const struct field list_source_fields[] = {
     { .name = "searchKey", .type = FT_STRING, .flags = F_NOT_EMPTY, .max = 128 },
     { .name = "types", .type = FT_STRINGS, .max = 32 },
@@ -96,6 +106,19 @@ static struct json_object *extra_of(struct json_object *in, const struct field *
     return extra;
 }
 
+/* The password of the request, sealed for this source. */
+static int seal(struct call *c, const char *id, char **ret, struct err *err)
+{
+    _cleanup_(secret_freep)
+    struct secret *password = NULL;
+    char about[ID_MAX + 16];
+
+    (void)snprintf(about, sizeof(about), "source:%s", id);
+    if (secret_from_base64(json_get_str(c->in, "password", ""), &password, err) < 0)
+        return -1;
+    return box_seal(c->on->box, about, password, ret, err);
+}
+
 /*
  * No connectivity test here: it could hang, and every call answers within 3 s whatever the
  * databases do (oms-api.md 1.8). The precheck does it.
@@ -105,14 +128,10 @@ static int create(struct call *c, const char *type, const char *user, const stru
 {
     _cleanup_(source_freep)
     struct source *s = calloc(1, sizeof(*s));
-    _cleanup_(secret_freep)
-    struct secret *password = NULL;
-    char about[ID_MAX + 16];
 
-    if (s == NULL || secret_from_base64(json_get_str(c->in, "password", ""), &password, err) < 0)
-        return s == NULL ? err_set(err, ERR_NOMEM, "out of memory") : -1;
+    if (s == NULL)
+        return err_set(err, ERR_NOMEM, "out of memory");
     (void)id_new("e_", s->id); /* the seal is bound to the id, so it is made here */
-    (void)snprintf(about, sizeof(about), "source:%s", s->id);
     s->name = strdup(json_get_str(c->in, "name", ""));
     s->type = strdup(type);
     s->host = strdup(json_get_str(c->in, "ip", ""));
@@ -121,8 +140,7 @@ static int create(struct call *c, const char *type, const char *user, const stru
     s->extra = extra_of(c->in, table);
     if (s->name == NULL || s->type == NULL || s->host == NULL || s->user == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
-    if (box_seal(c->on->box, about, password, &s->password_sealed, err) < 0 ||
-        store_source_add(c->on->store, s, err) < 0)
+    if (seal(c, s->id, &s->password_sealed, err) < 0 || store_source_add(c->on->store, s, err) < 0)
         return -1;
     c->data = json_object_new_string(s->id);
     return 0;
@@ -133,19 +151,53 @@ int source_create_mysql(struct call *c, struct err *err)
     return create(c, "MYSQL", json_get_str(c->in, "userName", ""), create_mysql_fields, err);
 }
 
+enum { USER_MAX = 512 };
+
+/* OBProxy takes tenant and cluster as part of the user's name; `from` has them. */
+static const char *oceanbase_user(const char *user, struct json_object *from,
+                                  char buf[static USER_MAX])
+{
+    const char *cluster = json_get_str(from, "cluster", NULL);
+
+    if (strchr(user, '@') != NULL)
+        return user;
+    (void)snprintf(buf, USER_MAX, "%s@%s%s%s", user, json_get_str(from, "tenant", ""),
+                   cluster == NULL ? "" : "#", cluster == NULL ? "" : cluster);
+    return buf;
+}
+
 int source_create_oceanbase(struct call *c, struct err *err)
 {
-    const char *user = json_get_str(c->in, "userName", "");
-    const char *cluster = json_get_str(c->in, "cluster", NULL);
-    char full[512];
+    char full[USER_MAX];
 
-    /* OBProxy takes tenant and cluster as part of the user's name */
-    if (strchr(user, '@') != NULL)
-        (void)snprintf(full, sizeof(full), "%s", user);
-    else
-        (void)snprintf(full, sizeof(full), "%s@%s%s%s", user, json_get_str(c->in, "tenant", ""),
-                       cluster == NULL ? "" : "#", cluster == NULL ? "" : cluster);
-    return create(c, "OB_MYSQL", full, create_oceanbase_fields, err);
+    return create(c, "OB_MYSQL", oceanbase_user(json_get_str(c->in, "userName", ""), c->in, full),
+                  create_oceanbase_fields, err);
+}
+
+int source_update(struct call *c, struct err *err)
+{
+    const char *id = json_get_str(c->in, "id", "");
+    _cleanup_(source_freep)
+    struct source *s = NULL;
+    _cleanup_(freep)
+    char *sealed = NULL;
+    char full[USER_MAX];
+    struct source_change change = { .host = json_get_str(c->in, "ip", NULL),
+                                    .user = json_get_str(c->in, "userName", NULL),
+                                    .port = (int)json_get_i64(c->in, "port", 0) };
+    bool has_password = json_get(c->in, "password") != NULL;
+
+    if (change.host == NULL && change.user == NULL && change.port == 0 && !has_password)
+        faults_add(&c->faults, "id",
+                   "comes with nothing to change: send at least one of ip, port, userName and "
+                   "password");
+    if (faults_raise(&c->faults, err) < 0 || store_source_usable(c->on->store, id, &s, err) < 0 ||
+        (has_password && seal(c, s->id, &sealed, err) < 0))
+        return -1;
+    if (change.user != NULL && strcmp(s->type, "OB_MYSQL") == 0)
+        change.user = oceanbase_user(change.user, s->extra, full);
+    change.password_sealed = sealed;
+    return store_source_update(c->on->store, id, &change, c->who->name, err);
 }
 
 int source_list(struct call *c, struct err *err)

@@ -229,6 +229,52 @@ static const struct step *current_step(const struct step *steps, size_t count)
     return working != NULL ? working : count == 0 ? NULL : &steps[count - 1];
 }
 
+/* ------------------------------------------------------------------ DDL */
+
+static struct json_object *view_decision(struct json_object *decision)
+{
+    struct json_object *o;
+
+    if (decision == NULL)
+        return NULL;
+    o = json_object_new_object();
+    add_same(o, "action", decision, "action");
+    add_same(o, "sql", decision, "sql");
+    add_same(o, "user", decision, "user");
+    add_time(o, "time", json_get_i64(decision, "time", 0));
+    return o;
+}
+
+struct json_object *view_ddl(struct json_object *row)
+{
+    static const char *const same[] = {
+        "status", "kind", "objects", "sql", "targetSql", "message"
+    };
+    struct json_object *o = json_object_new_object();
+
+    add_same(o, "ddlId", row, "id");
+    for (size_t i = 0; i < ARRAY_SIZE(same); i++)
+        add_same(o, same[i], row, same[i]);
+    add_time(o, "gmtExecuted", json_get_i64(row, "timestamp", 0));
+    add_time(o, "gmtCreate", json_get_i64(row, "createdAt", 0));
+    add_time(o, "gmtModified", json_get_i64(row, "modifiedAt", 0));
+    json_add(o, "decision", view_decision(json_get(row, "decision")));
+    return o;
+}
+
+/* ------------------------------------------------------------------ events */
+
+struct json_object *view_event(struct json_object *row)
+{
+    struct json_object *o = json_object_new_object();
+
+    add_time(o, "time", json_get_i64(row, "time", 0));
+    add_same(o, "level", row, "level");
+    add_same(o, "event", row, "event");
+    add_same(o, "message", row, "message");
+    return o;
+}
+
 /* ------------------------------------------------------------------ projects */
 
 static struct json_object *project_extra(const struct project_parts *p)

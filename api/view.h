@@ -11,6 +11,8 @@ struct json_object *view_source(const struct source *s);
 struct json_object *view_connect_info(const struct source *s, const char *side); /* s NULL: null */
 struct json_object *view_step(const struct step *s);
 struct json_object *view_steps(const struct step *steps, size_t count);
+struct json_object *view_event(struct json_object *row); /* a row of store_event_list() */
+struct json_object *view_ddl(struct json_object *row);   /* a row of store_ddl_list() */
 
 struct project_parts {
     const struct project *project;

@@ -61,26 +61,26 @@ int read_input(const char *path, char **ret, struct err *err)
 
 /* ------------------------------------------------------------------ call */
 
+int text_of_argument(const char *argument, char **ret, struct err *err)
+{
+    if (*argument == '@' || strcmp(argument, "-") == 0)
+        return read_input(*argument == '@' ? argument + 1 : argument, ret, err);
+    *ret = strdup(argument);
+    return *ret == NULL ? err_set(err, ERR_NOMEM, "out of memory") : 0;
+}
+
 int command_call(struct client *c, int argc, char *const *argv)
 {
     _cleanup_(freep)
-    char *input = NULL;
+    char *body = NULL;
     _cleanup_(json_putp)
     struct json_object *answer = NULL;
     struct err err = { 0 };
-    const char *body = "{}";
 
     if (argc < 1 || argc > 2)
         return misuse("call ACTION [JSON|@FILE|-]");
-    if (argc == 2) {
-        body = argv[1];
-        if (*body == '@' || strcmp(body, "-") == 0) {
-            if (read_input(*body == '@' ? body + 1 : body, &input, &err) < 0)
-                return complain(&err);
-            body = input;
-        }
-    }
-    if (client_call(c, argv[0], body, &answer, &err) < 0)
+    if (text_of_argument(argc == 2 ? argv[1] : "{}", &body, &err) < 0 ||
+        client_call(c, argv[0], body, &answer, &err) < 0)
         return complain(&err);
     (void)printf("%s\n", json_object_to_json_string_ext(
                              answer, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
@@ -90,16 +90,20 @@ int command_call(struct client *c, int argc, char *const *argv)
 
 /* ------------------------------------------------------------------ project, source */
 
-static int list_all(struct client *c, const char *action, void (*print)(struct json_object *item))
+int list_all(struct client *c, const char *action, struct json_object *body,
+             void (*print)(struct json_object *item))
 {
+    _cleanup_(json_putp)
+    struct json_object *ask = body != NULL ? json_object_get(body) : json_object_new_object();
+
+    json_add_i64(ask, "pageSize", PAGE);
+    json_add_str(ask, "order", "asc");
     for (int page = 1;; page++) {
         _cleanup_(json_putp)
         struct json_object *data = NULL;
         struct err err = { 0 };
-        char body[128];
-        (void)snprintf(body, sizeof(body), "{\"pageNumber\":%d,\"pageSize\":%d,\"order\":\"asc\"}",
-                       page, PAGE);
-        if (client_data(c, action, body, &data, &err) < 0)
+        json_add_i64(ask, "pageNumber", page);
+        if (client_data(c, action, json_text(ask), &data, &err) < 0)
             return complain(&err);
         for (size_t i = 0; i < json_len(data); i++)
             print(json_at(data, i));
@@ -142,7 +146,7 @@ int command_project(struct client *c, int argc, char *const *argv)
     const char *action = NULL;
 
     if (argc == 1 && strcmp(argv[0], "list") == 0)
-        return list_all(c, "ListProjects", print_project);
+        return list_all(c, "ListProjects", NULL, print_project);
     for (size_t i = 0; argc == 2 && i < ARRAY_SIZE(verbs); i++)
         if (strcmp(verbs[i].verb, argv[0]) == 0)
             action = verbs[i].action;
@@ -161,7 +165,7 @@ int command_source(struct client *c, int argc, char *const *argv)
 {
     if (argc != 1 || strcmp(argv[0], "list") != 0)
         return misuse("source list");
-    return list_all(c, "ListDataSource", print_source);
+    return list_all(c, "ListDataSource", NULL, print_source);
 }
 
 /* ------------------------------------------------------------------ precheck */

@@ -14,7 +14,7 @@ static const struct {
     int (*run)(struct client *c, int argc, char *const *argv);
 } commands[] = {
     { "call", command_call },     { "watch", command_watch },       { "project", command_project },
-    { "source", command_source }, { "precheck", command_precheck },
+    { "source", command_source }, { "precheck", command_precheck }, { "ddl", command_ddl },
 };
 
 static void help(FILE *to)
@@ -27,6 +27,9 @@ static void help(FILE *to)
             "  project list\n"
             "  project show|start|stop|resume|release|delete ID\n"
             "  source list\n"
+            "  ddl list ID [--all]             DDL statements that wait for a decision, or all\n"
+            "  ddl skip ID DDL_ID              don't run it at the target\n"
+            "  ddl replace ID DDL_ID SQL|@FILE|-\n"
             "  precheck FILE.json              checks whether that CreateProject body could run\n\n"
             "With --data-dir address and credentials come from that folder. --credentials names a "
             "file\n"

@@ -6,7 +6,9 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/strbuf.h"
+#include "store/ddl.h"
 #include "store/precheck.h"
+#include "store/reset.h"
 #include "store/source.h"
 
 #include "base/banned.h"
@@ -87,6 +89,24 @@ static void add_section(struct json_object *doc, const char *key, struct json_ob
     json_add(doc, key, v != NULL ? json_object_get(v) : json_object_new_object());
 }
 
+/*
+ * A value that workers count on, where the stored configuration lacks it: projects made by an
+ * older version. The section is copied for that: the stored one belongs to the caller.
+ */
+static void add_default(struct json_object *doc, const char *key, const char *name,
+                        struct json_object *value)
+{
+    struct json_object *section = json_get(doc, key), *copy;
+
+    if (json_get(section, name) != NULL) {
+        json_object_put(value);
+        return;
+    }
+    copy = json_clone(section);
+    json_add(copy, name, value);
+    json_add(doc, key, copy);
+}
+
 static void add_flags(struct json_object *doc, struct json_object *config,
                       struct json_object *common)
 {
@@ -118,6 +138,9 @@ static void add_config(struct json_object *doc, struct json_object *config)
     add_section(doc, "structConfig", config, "structTransferConfig");
     add_section(doc, "fullConfig", config, "fullTransferConfig");
     add_section(doc, "incrConfig", config, "incrTransferConfig");
+    add_default(doc, "structConfig", "collationMapping", json_object_new_array());
+    add_default(doc, "incrConfig", "supportDDLTypes", json_object_new_array());
+    add_default(doc, "incrConfig", "adaptOnlineDdl", json_object_new_boolean(true));
     json_add_str(doc, "importance", importance);
     json_add_i64(doc, "lagThresholdSeconds", lag_threshold(importance));
     json_add_bool(doc, "hasIndexStep", plan_has(config, STEP_INDEX));
@@ -131,6 +154,38 @@ static int add_skip_items(struct json_object *doc, const struct flow_options *o,
     if (store_skip_list(o->store, s->project_id, &items, err) < 0)
         return -1;
     return json_add(doc, "skipItems", items);
+}
+
+static int add_ddl_decisions(struct json_object *doc, const struct flow_options *o,
+                             const struct subject *s, struct err *err)
+{
+    struct json_object *decisions = NULL;
+
+    if (store_ddl_decisions(o->store, s->project_id, &decisions, err) < 0)
+        return -1;
+    return json_add(doc, "ddlDecisions", decisions);
+}
+
+static int add_reset(struct json_object *doc, const struct flow_options *o, const struct subject *s,
+                     struct err *err)
+{
+    struct reset reset = { 0 };
+
+    if (store_reset_waiting(o->store, s->project_id, &reset, err) < 0)
+        return -1;
+    if (reset.id[0] == '\0')
+        return 0;
+    json_add_str(doc, "resetId", reset.id);
+    return json_add_i64(doc, "resetStartTimestamp", reset.start_timestamp);
+}
+
+/* What only one kind of worker needs. */
+static int add_for_kind(struct json_object *doc, const struct flow_options *o,
+                        const struct subject *s, const char *kind, struct err *err)
+{
+    if (strcmp(kind, "incr") == 0)
+        return add_ddl_decisions(doc, o, s, err);
+    return strcmp(kind, "relay") == 0 ? add_reset(doc, o, s, err) : 0;
 }
 
 int assignment_build(const struct flow_options *o, const struct subject *s,
@@ -153,7 +208,7 @@ int assignment_build(const struct flow_options *o, const struct subject *s,
     json_add_str(doc, "logLevel", levels[o->log_level]);
     json_add_str(doc, "logFormat", o->log_format == LOG_JSON ? "json" : "logfmt");
     add_config(doc, s->config);
-    if (add_skip_items(doc, o, s, err) < 0 ||
+    if (add_skip_items(doc, o, s, err) < 0 || add_for_kind(doc, o, s, step->kind, err) < 0 ||
         add_endpoint(doc, "source", o, s->source_id, err) < 0 ||
         add_endpoint(doc, "sink", o, s->sink_id, err) < 0)
         return -1;

@@ -13,11 +13,15 @@
 #include "flow/plan.h"
 #include "store/store.h"
 
+enum { DDL_ID_MAX = 300 }; /* "file:pos" with room: a name of a file has 255 bytes */
+
 struct feed {
     char project_id[ID_MAX];  /* "" for a submitted precheck: there is no step to write to */
     char precheck_id[ID_MAX]; /* "" unless it is a precheck */
     char ends[2][ID_MAX];     /* data sources: source, sink */
     const struct plan_row *step;
+    char reset_id[ID_MAX];        /* the reset that the running worker was given, or "" */
+    char pending_ddl[DDL_ID_MAX]; /* the statement that it stopped at, or "" */
 
     bool has_progress, has_trouble, has_checkpoint;
     double progress;

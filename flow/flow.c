@@ -25,7 +25,11 @@ enum {
     PRECHECKS_KEPT_S = 7 * 24 * 3600,
 };
 
-enum work_kind { WORK_LOOK, WORK_THROTTLE };
+enum work_kind {
+    WORK_LOOK,
+    WORK_RESTART, /* a look after which no worker of before runs: resumed */
+    WORK_THROTTLE,
+};
 
 struct work {
     struct work *next;
@@ -149,13 +153,20 @@ static int tell_limits(struct flow *f, const char *id, struct err *err)
 static void do_work(struct flow *f, struct work *w)
 {
     struct err err = { 0 };
-    int r = w->kind == WORK_LOOK ? reconcile(f, w->id, &err) : tell_limits(f, w->id, &err);
+    int r;
 
+    /*
+     * Stopped and resumed in one breath, the flow may never have seen the project stopped; but what
+     * was changed meanwhile (a data source, DDL kinds, the start) counts from the next start on.
+     */
+    if (w->kind == WORK_RESTART)
+        supervisor_drop_others(f->sup, w->id, NULL, 0);
+    r = w->kind == WORK_THROTTLE ? tell_limits(f, w->id, &err) : reconcile(f, w->id, &err);
     if (r == 0)
         return;
     log_err(LOG_ERROR, "flow", "look_failed", &err);
     if (err.code != ERR_PROJECT_NOT_FOUND && err.code != ERR_PRECHECK_NOT_FOUND &&
-        w->kind == WORK_LOOK)
+        w->kind != WORK_THROTTLE)
         flow_look(f, w->id, LOOK_AGAIN_MS);
 }
 
@@ -393,7 +404,7 @@ int flow_request(struct flow *f, const char *project_id, enum flow_op op, struct
             continue;
         log_info("flow", "project_moved", "project=%s from=%s to=%s", project_id,
                  project_status_text(p->status), project_status_text(t->to));
-        post(f, WORK_LOOK, project_id);
+        post(f, op == FLOW_RESUME ? WORK_RESTART : WORK_LOOK, project_id);
         return 0;
     }
 }

@@ -1,13 +1,16 @@
 #include "flow/message.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "store/ddl.h"
 #include "store/event.h"
 #include "store/precheck.h"
 #include "store/project.h"
+#include "store/reset.h"
 #include "store/source.h"
 
 #include "base/banned.h"
@@ -18,6 +21,7 @@ enum {
     EVENTS_WITHIN_MS = 60000,
     TEXT_MAX_BYTES = 8192,
     WORD_MAX_BYTES = 256,
+    DDL_LIST_MAX = 1000, /* objects or statements of one `ddl` message that are kept */
 };
 
 static bool one_of(const char *text, const char *const *words)
@@ -98,7 +102,9 @@ static int take_ready(struct store *st, struct feed *f, struct json_object *doc,
         log_info("flow", "step_ready", "project=%s step=%s status=%s", f->project_id, f->step->name,
                  step_status_text(to));
     *ret_changed = moved > 0;
-    return 0;
+    if (f->reset_id[0] == '\0')
+        return 0;
+    return store_reset_done(st, f->project_id, f->reset_id, err);
 }
 
 static int take_checkpoint(struct store *st, struct feed *f, struct json_object *doc,
@@ -166,6 +172,82 @@ static int take_event(struct store *st, struct feed *f, struct json_object *doc,
     return store_event_add(st, f->project_id, level, event, message, err);
 }
 
+/* Before the byte at `max` that would be the first to go, and never within a character. */
+static struct json_object *cut(const char *text, size_t max)
+{
+    size_t len = strlen(text);
+
+    if (len > max)
+        for (len = max; len > 0 && ((unsigned char)text[len] & 0xC0) == 0x80;)
+            len--;
+    return json_object_new_string_len(text, (int)len);
+}
+
+/* A list of texts with each of them cut; NULL: it is no such list. */
+static struct json_object *cut_list(struct json_object *list, size_t max)
+{
+    struct json_object *kept = json_object_new_array();
+
+    for (size_t i = 0; i < MIN(json_len(list), DDL_LIST_MAX); i++) {
+        if (json_at_str(list, i) == NULL) {
+            json_object_put(kept);
+            return NULL;
+        }
+        json_object_array_add(kept, cut(json_at_str(list, i), max));
+    }
+    return kept;
+}
+
+/* What is stored of a `ddl` message, in bounds; NULL: it is malformed. */
+static struct json_object *clean_ddl(struct json_object *doc)
+{
+    struct json_object *o = json_object_new_object(), *objects, *target;
+
+    objects = cut_list(json_get_array(doc, "objects"), TEXT_MAX_BYTES);
+    target = cut_list(json_get_array(doc, "targetSql"), DDL_TEXT_MAX);
+    if (objects == NULL || target == NULL) {
+        json_putp(&objects);
+        json_putp(&target);
+        json_object_put(o);
+        return NULL;
+    }
+    json_add(o, "objects", objects);
+    json_add(o, "targetSql", target);
+    json_add_str(o, "id", json_get_str(doc, "id", ""));
+    json_add_i64(o, "timestamp", json_get_i64(doc, "timestamp", 0));
+    json_add_str(o, "kind", json_get_str(doc, "kind", ""));
+    json_add_str(o, "status", json_get_str(doc, "status", ""));
+    json_add(o, "sql", cut(json_get_str(doc, "sql", ""), DDL_TEXT_MAX));
+    json_add(o, "message", cut(json_get_str(doc, "message", ""), TEXT_MAX_BYTES));
+    return o;
+}
+
+/* Every one is stored, however many: what became of a statement is never only logged. */
+static int take_ddl(struct store *st, struct feed *f, struct json_object *doc, bool *ret_changed,
+                    struct err *err)
+{
+    const char *id = text_of(doc, "id", DDL_ID_MAX - 1);
+    _cleanup_(json_putp)
+    struct json_object *told = NULL;
+    enum ddl_status status = DS_LEFT;
+
+    (void)ret_changed;
+    if (f->project_id[0] == '\0' || id == NULL || *id == '\0' ||
+        json_get_i64(doc, "timestamp", -1) < 0 || text_of(doc, "kind", WORD_MAX_BYTES) == NULL ||
+        !ddl_status_parse(json_get_str(doc, "status", ""), &status) || status == DS_LEFT ||
+        json_get_str(doc, "sql", NULL) == NULL || !absent_or(doc, "objects", json_type_array) ||
+        !absent_or(doc, "targetSql", json_type_array) ||
+        !absent_or(doc, "message", json_type_string) || (told = clean_ddl(doc)) == NULL)
+        return malformed(f, "ddl", err);
+    if (store_ddl_put(st, f->project_id, told, err) < 0)
+        return -1;
+    if (status == DS_PENDING)
+        (void)snprintf(f->pending_ddl, sizeof(f->pending_ddl), "%s", id);
+    else if (strcmp(f->pending_ddl, id) == 0)
+        f->pending_ddl[0] = '\0';
+    return 0;
+}
+
 static int take_endpoint(struct store *st, struct feed *f, struct json_object *doc,
                          bool *ret_changed, struct err *err)
 {
@@ -221,6 +303,7 @@ static const struct {
     { "hello", take_hello },           { "progress", take_progress }, { "ready", take_ready },
     { "checkpoint", take_checkpoint }, { "item", take_item },         { "event", take_event },
     { "endpoint", take_endpoint },     { "error", take_error },       { "done", take_done },
+    { "ddl", take_ddl },
 };
 /* clang-format on */
 

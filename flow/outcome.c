@@ -107,7 +107,12 @@ static int start_step(struct flow *f, struct job *job, struct feed *feed, struct
         store_step_move(f->o.store, p->id, job->step->name, waiting, SS_RUNNING, err) < 0)
         return -1;
     subject = (struct subject){ p->id, p->id, p->config, p->source_id, p->sink_id };
-    return assignment_build(&f->o, &subject, job->step, ret, err);
+    if (assignment_build(&f->o, &subject, job->step, ret, err) < 0)
+        return -1;
+    /* of this start: `ready` of one that was started before a reset must not end it */
+    (void)snprintf(feed->reset_id, sizeof(feed->reset_id), "%s", json_get_str(*ret, "resetId", ""));
+    feed->pending_ddl[0] = '\0';
+    return 0;
 }
 
 int outcome_starting(void *ctx, struct job *job, struct json_object **ret, struct err *err)
@@ -279,6 +284,19 @@ static int end_release(struct flow *f, struct job *job, enum job_end how, const 
     return finish_release(f, job, p, how == JOB_DONE ? NULL : why, err);
 }
 
+/* The worker says what it stopped at, not by which actions a person gets it going again. */
+static void advise_pending(const struct feed *feed, struct err *why)
+{
+    char own[sizeof(why->advice)] = "";
+
+    if (strstr(why->advice, "ListPendingDdl") == NULL)
+        (void)snprintf(own, sizeof(own), "%s", why->advice);
+    (void)err_advise(why,
+                     "ListPendingDdl shows statement %s; SkipDdl leaves it out at the target, "
+                     "ReplaceDdl runs yours instead; then ResumeProject.%s%.300s",
+                     feed->pending_ddl, *own != '\0' ? " " : "", own);
+}
+
 static int end_step(struct flow *f, struct job *job, enum job_end how, const struct err *why,
                     struct err *err)
 {
@@ -295,6 +313,8 @@ static int end_step(struct flow *f, struct job *job, enum job_end how, const str
         return -1;
     if (flow_is_precheck(job->owner))
         return 0;
+    if (failed && feed != NULL && feed->pending_ddl[0] != '\0')
+        advise_pending(feed, &reason);
     return failed ? fail_step(f, job, &reason, err) : finish_step(f, job, err);
 }
 

@@ -10,7 +10,7 @@
 
 enum {
     BUSY_TIMEOUT_MS = 2500, /* below the 3 s in which every call of the API answers */
-    STMT_CACHE = 64,        /* about as many statements as store/ has */
+    STMT_CACHE = 96,        /* about as many statements as store/ has */
     JSON_DEPTH_MAX = 128,
     LIKE_MAX_BYTES = 4096,
 };

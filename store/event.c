@@ -1,5 +1,7 @@
 #include "store/event.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/json.h"
 #include "store/db.h"
@@ -7,21 +9,55 @@
 
 #include "base/banned.h"
 
+/* Bytes of the character at `p` (RFC 3629, without checking for overlong forms); 0: it is none. */
+static size_t char_len(const unsigned char *p)
+{
+    size_t len = p[0] < 0x80 ? 1 : p[0] < 0xC2 ? 0 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : 4;
+
+    if (p[0] > 0xF4)
+        return 0;
+    for (size_t i = 1; i < len; i++)
+        if ((p[i] & 0xC0) != 0x80) /* the end of the text, too */
+            return 0;
+    return len;
+}
+
+/*
+ * Messages are put together from texts that are cut to fit, also within a character; an answer of
+ * the API with such a piece in it could not be read by its client.
+ */
+static char *readable(const char *message)
+{
+    char *copy = strdup(message);
+
+    for (unsigned char *p = (unsigned char *)copy; p != NULL && *p != '\0';) {
+        size_t len = char_len(p);
+        if (len == 0)
+            *p = '?';
+        p += MAX(len, (size_t)1);
+    }
+    return copy;
+}
+
 static int insert(struct db *h, const char *project_id, const char *level, const char *event,
                   const char *message, struct err *err)
 {
     static const char sql[] = "INSERT INTO event (project_id, at, level, event, message)"
                               " VALUES (?1, ?2, ?3, ?4, ?5)";
+    _cleanup_(freep)
+    char *text = readable(message);
     _cleanup_(query_done)
     struct query q = { 0 };
 
+    if (text == NULL)
+        return err_set(err, ERR_NOMEM, "out of memory");
     if (query_open(&q, h, sql, err) < 0)
         return -1;
     query_text(&q, 1, project_id);
     query_i64(&q, 2, clock_now_s());
     query_text(&q, 3, level);
     query_text(&q, 4, event);
-    query_text(&q, 5, message);
+    query_text(&q, 5, text);
     return query_run(&q, err);
 }
 
@@ -62,23 +98,41 @@ int store_event_add(struct store *st, const char *project_id, const char *level,
     return txn_commit(&t, err);
 }
 
-int store_event_list(struct store *st, const char *project_id, int limit, struct json_object **ret,
-                     struct err *err)
+static int count_rows(struct db *h, const char *project_id, int64_t *ret, struct err *err)
+{
+    static const char sql[] = "SELECT COUNT(*) FROM event WHERE project_id = ?1";
+    _cleanup_(query_done)
+    struct query q = { 0 };
+
+    if (query_open(&q, h, sql, err) < 0)
+        return -1;
+    query_text(&q, 1, project_id);
+    if (query_step(&q, err) < 0)
+        return -1;
+    *ret = query_get_i64(&q, 0);
+    return 0;
+}
+
+int store_event_list(struct store *st, const char *project_id, int64_t offset, int limit,
+                     struct json_object **ret, int64_t *ret_total, struct err *err)
 {
     static const char sql[] = "SELECT at, level, event, message FROM event WHERE project_id = ?1"
-                              " ORDER BY seq DESC LIMIT ?2";
+                              " ORDER BY seq DESC LIMIT ?2 OFFSET ?3";
     _cleanup_(json_putp)
     struct json_object *list = json_object_new_array();
     _cleanup_(store_return)
     struct lease l = { 0 };
     _cleanup_(query_done)
     struct query q = { 0 };
+    int64_t total = 0;
     int r;
 
-    if (store_borrow(st, &l, err) < 0 || query_open(&q, l.db, sql, err) < 0)
+    if (store_borrow(st, &l, err) < 0 || count_rows(l.db, project_id, &total, err) < 0 ||
+        query_open(&q, l.db, sql, err) < 0)
         return -1;
     query_text(&q, 1, project_id);
     query_i64(&q, 2, MIN(MAX(limit, 1), EVENTS_PER_PROJECT));
+    query_i64(&q, 3, MAX(offset, 0));
     while ((r = query_step(&q, err)) > 0) {
         struct json_object *o = json_object_new_object();
 
@@ -91,5 +145,7 @@ int store_event_list(struct store *st, const char *project_id, int limit, struct
     if (r < 0)
         return -1;
     *ret = take_ptr(list);
+    if (ret_total != NULL)
+        *ret_total = total;
     return 0;
 }

@@ -10,8 +10,12 @@ enum { EVENTS_PER_PROJECT = 1000 };
 
 int store_event_add(struct store *st, const char *project_id, const char *level, const char *event,
                     const char *message, struct err *err);
-/* Array of {time, level, event, message}, newest first. */
-int store_event_list(struct store *st, const char *project_id, int limit, struct json_object **ret,
-                     struct err *err);
+/*
+ * store_event_list() - newest first, `limit` of them (at most EVENTS_PER_PROJECT) behind `offset`
+ *
+ * *ret: array of {time (Unix s), level, event, message}. @ret_total  how many there are; or NULL.
+ */
+int store_event_list(struct store *st, const char *project_id, int64_t offset, int limit,
+                     struct json_object **ret, int64_t *ret_total, struct err *err);
 
 #endif

@@ -254,26 +254,48 @@ int store_project_move(struct store *st, const char *id, enum project_status fro
     return 1;
 }
 
-int store_project_set_config(struct store *st, const char *id, struct json_object *config,
-                             struct err *err)
+static int write_config(struct db *h, const char *id, unsigned statuses, struct json_object *config,
+                        struct err *err)
 {
-    static const char sql[] = "UPDATE project SET config = ?2, modified_at = ?3 WHERE id = ?1";
-    _cleanup_(store_return)
-    struct lease l = { 0 };
+    static const char sql[] = "UPDATE project SET config = ?2, modified_at = ?3 WHERE id = ?1"
+                              " AND status IN (SELECT value FROM json_each(?4))";
+    _cleanup_(json_putp)
+    struct json_object *list = status_list(statuses);
     _cleanup_(query_done)
     struct query q = { 0 };
 
-    if (store_borrow(st, &l, err) < 0 || query_open(&q, l.db, sql, err) < 0)
+    if (query_open(&q, h, sql, err) < 0)
         return -1;
     query_text(&q, 1, id);
     query_json(&q, 2, config);
     query_i64(&q, 3, clock_now_s());
+    query_json(&q, 4, list);
     if (query_run(&q, err) < 0)
         return -1;
-    if (db_changes(l.db) == 0)
+    return (int)db_changes(h);
+}
+
+int store_project_set_config(struct store *st, const char *id, unsigned statuses,
+                             struct json_object *config, const char *told, struct err *err)
+{
+    _cleanup_(store_return)
+    struct lease l = { 0 };
+    _cleanup_(txn_done)
+    struct txn t = { 0 };
+    int r;
+
+    if (store_borrow(st, &l, err) < 0 || txn_begin(&t, l.db, err) < 0)
+        return -1;
+    r = write_config(l.db, id, statuses != 0 ? statuses : ~0U, config, err);
+    if (r == 0 && statuses == 0)
         return err_set(err, ERR_PROJECT_NOT_FOUND, "no project %s (%s)", id,
                        err_wire(ERR_PROJECT_NOT_FOUND));
-    return 0;
+    if (r <= 0)
+        return r;
+    if (told != NULL && history_add(l.db, id, "INFO", "config_changed", told, err) < 0)
+        return -1;
+    FAULT("store.project_config.before");
+    return txn_commit(&t, err) < 0 ? -1 : 1;
 }
 
 #define LIST_FROM                                                                                  \

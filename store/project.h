@@ -68,9 +68,15 @@ int store_project_live(struct store *st, const char *id, struct project **ret, s
  */
 int store_project_move(struct store *st, const char *id, enum project_status from,
                        enum project_status to, const char *why, struct err *err);
-/* store_project_set_config(): replaces the configuration document. */
-int store_project_set_config(struct store *st, const char *id, struct json_object *config,
-                             struct err *err);
+/*
+ * store_project_set_config() - replaces the configuration document
+ *
+ * @statuses  only while the project is in one of these (bits 1U << PS_…); 0: in any
+ * @told      for the project's history, in the same transaction; NULL: no event
+ * Returns 1, 0 when the project is in another status, -1: ERR_PROJECT_NOT_FOUND.
+ */
+int store_project_set_config(struct store *st, const char *id, unsigned statuses,
+                             struct json_object *config, const char *told, struct err *err);
 
 struct project_filter {
     const char *search; /* part of name or id */

@@ -104,7 +104,37 @@ static const char v1[] =
     " created_at INTEGER NOT NULL"
     ") STRICT, WITHOUT ROWID;";
 
-static const char *const steps[] = { v1 };
+/* DDL statements of the stream, and requests to begin incremental at another time. */
+static const char v2[] =
+    "CREATE TABLE ddl ("
+    " seq INTEGER PRIMARY KEY,"
+    " project_id TEXT NOT NULL REFERENCES project (id) ON DELETE CASCADE,"
+    " id TEXT NOT NULL,"
+    " status TEXT NOT NULL,"
+    " kind TEXT NOT NULL,"
+    " objects TEXT,"
+    " sql TEXT NOT NULL,"
+    " target_sql TEXT, message TEXT,"
+    " ran_at INTEGER NOT NULL,"
+    " created_at INTEGER NOT NULL, modified_at INTEGER NOT NULL,"
+    " action TEXT, action_sql TEXT,"
+    " decided_by TEXT, decided_at INTEGER,"
+    " UNIQUE (project_id, id)"
+    ") STRICT;"
+    "CREATE INDEX ddl_project ON ddl (project_id, seq);"
+    "CREATE INDEX ddl_pending ON ddl (project_id) WHERE status = 'PENDING';"
+
+    "CREATE TABLE start_reset ("
+    " seq INTEGER PRIMARY KEY AUTOINCREMENT," /* a ticket's number is never given out again */
+    " id TEXT NOT NULL UNIQUE,"
+    " project_id TEXT NOT NULL UNIQUE REFERENCES project (id) ON DELETE CASCADE,"
+    " start_timestamp INTEGER NOT NULL,"
+    " user TEXT NOT NULL,"
+    " requested_at INTEGER NOT NULL,"
+    " done_at INTEGER"
+    ") STRICT;";
+
+static const char *const steps[] = { v1, v2 };
 _Static_assert(ARRAY_SIZE(steps) == SCHEMA_VERSION, "one step a version");
 
 static int read_version(struct db *h, int *ret, struct err *err)

@@ -4,8 +4,11 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/json.h"
+#include "base/strbuf.h"
 #include "store/db.h"
+#include "store/history.h"
 
 #include "base/banned.h"
 
@@ -139,27 +142,51 @@ int store_source_add(struct store *st, struct source *s, struct err *err)
     return txn_commit(&t, err);
 }
 
-int store_source_get(struct store *st, const char *id, bool include_deleted, struct source **ret,
-                     struct err *err)
+/* Which rows count as there, besides those that are not deleted. */
+enum seen { SEEN_LISTED, SEEN_USED, SEEN_ALL };
+
+static int get_row(struct db *h, const char *id, enum seen seen, struct source **ret,
+                   struct err *err)
 {
-    static const char sql[] = "SELECT " COLUMNS " FROM source"
-                              " WHERE id = ?1 AND (?2 OR deleted_at IS NULL)";
-    _cleanup_(store_return)
-    struct lease l = { 0 };
+    static const char sql[] = "SELECT " COLUMNS " FROM source WHERE id = ?1"
+                              " AND (deleted_at IS NULL OR ?2 = 2 OR (?2 = 1 AND EXISTS"
+                              " (SELECT 1 FROM project p WHERE (p.source_id = source.id"
+                              "  OR p.sink_id = source.id) AND p.status <> 'DELETED')))";
     _cleanup_(query_done)
     struct query q = { 0 };
     int r;
 
-    if (store_borrow(st, &l, err) < 0 || query_open(&q, l.db, sql, err) < 0)
+    if (query_open(&q, h, sql, err) < 0)
         return -1;
     query_text(&q, 1, id);
-    query_i64(&q, 2, include_deleted);
+    query_i64(&q, 2, seen);
     r = query_step(&q, err);
     if (r < 0)
         return -1;
     if (r == 0)
         return err_set(err, ERR_SOURCE_NOT_FOUND, "no data source %s", id);
     return read_row(&q, ret, err);
+}
+
+int store_source_get(struct store *st, const char *id, bool include_deleted, struct source **ret,
+                     struct err *err)
+{
+    _cleanup_(store_return)
+    struct lease l = { 0 };
+
+    if (store_borrow(st, &l, err) < 0)
+        return -1;
+    return get_row(l.db, id, include_deleted ? SEEN_ALL : SEEN_LISTED, ret, err);
+}
+
+int store_source_usable(struct store *st, const char *id, struct source **ret, struct err *err)
+{
+    _cleanup_(store_return)
+    struct lease l = { 0 };
+
+    if (store_borrow(st, &l, err) < 0)
+        return -1;
+    return get_row(l.db, id, SEEN_USED, ret, err);
 }
 
 int store_source_delete(struct store *st, const char *id, struct err *err)
@@ -180,6 +207,105 @@ int store_source_delete(struct store *st, const char *id, struct err *err)
     if (db_changes(l.db) == 0)
         return err_set(err, ERR_SOURCE_NOT_FOUND, "no data source %s", id);
     return 0;
+}
+
+/* ---------------------------------------------------------------------- changing */
+
+static int refuse_running(struct db *h, const char *id, struct err *err)
+{
+    static const char sql[] = "SELECT id FROM project WHERE (source_id = ?1 OR sink_id = ?1)"
+                              " AND status = 'RUNNING' ORDER BY seq LIMIT 10";
+    _cleanup_(query_done)
+    struct query q = { 0 };
+    _cleanup_(strbuf_done)
+    struct strbuf names = STRBUF(1024);
+    int r;
+
+    if (query_open(&q, h, sql, err) < 0)
+        return -1;
+    query_text(&q, 1, id);
+    while ((r = query_step(&q, err)) > 0)
+        strbuf_addf(&names, "%s%s", names.len > 0 ? ", " : "", query_peek_text(&q, 0));
+    if (r < 0 || names.len == 0)
+        return r;
+    (void)err_set(err, ERR_IN_USE, "data source %s is used by running projects: %s", id,
+                  strbuf_str(&names));
+    return err_advise(err, "StopProject, change it, then ResumeProject.");
+}
+
+/* One event for each project that is not over: what is new, never the password. */
+static int tell_projects(struct db *h, const struct source *old, const struct source_change *change,
+                         const char *by, struct err *err)
+{
+    static const char sql[] = "SELECT id FROM project WHERE (source_id = ?1 OR sink_id = ?1)"
+                              " AND status NOT IN ('RELEASED', 'DELETED')";
+    _cleanup_(freep)
+    char(*ids)[ID_MAX] = NULL;
+    _cleanup_(query_done)
+    struct query q = { 0 };
+    _cleanup_(strbuf_done)
+    struct strbuf text = STRBUF(4096);
+    size_t count = 0;
+
+    strbuf_addf(&text, "%s changed data source %s (%s): %s:%d user %s", by, old->name, old->id,
+                old->host, old->port, old->user);
+    strbuf_addf(&text, " -> %s:%d user %s", change->host != NULL ? change->host : old->host,
+                change->port != 0 ? change->port : old->port,
+                change->user != NULL ? change->user : old->user);
+    if (change->password_sealed != NULL)
+        strbuf_adds(&text, ", another password");
+    if (query_open(&q, h, sql, err) < 0)
+        return -1;
+    query_text(&q, 1, old->id);
+    if (query_get_ids(&q, &ids, &count, err) < 0)
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        if (history_add(h, ids[i], "WARN", "source_changed", strbuf_str(&text), err) < 0)
+            return -1;
+    return 0;
+}
+
+static int write_change(struct db *h, const char *id, const struct source_change *change,
+                        struct err *err)
+{
+    /* every expression reads the old row */
+    static const char sql[] =
+        "UPDATE source SET host = COALESCE(?2, host), port = COALESCE(?3, port),"
+        " user = COALESCE(?4, user), password_sealed = COALESCE(?5, password_sealed),"
+        " version = iif(?6, NULL, version), charset = iif(?6, NULL, charset),"
+        " timezone = iif(?6, NULL, timezone), modified_at = ?7 WHERE id = ?1";
+    _cleanup_(query_done)
+    struct query q = { 0 };
+
+    if (query_open(&q, h, sql, err) < 0)
+        return -1;
+    query_text(&q, 1, id);
+    query_text(&q, 2, change->host);
+    if (change->port != 0)
+        query_i64(&q, 3, change->port);
+    query_text(&q, 4, change->user);
+    query_text(&q, 5, change->password_sealed);
+    query_i64(&q, 6, change->host != NULL || change->port != 0);
+    query_i64(&q, 7, clock_now_s());
+    return query_run(&q, err);
+}
+
+int store_source_update(struct store *st, const char *id, const struct source_change *change,
+                        const char *by, struct err *err)
+{
+    _cleanup_(source_freep)
+    struct source *old = NULL;
+    _cleanup_(store_return)
+    struct lease l = { 0 };
+    _cleanup_(txn_done)
+    struct txn t = { 0 };
+
+    if (store_borrow(st, &l, err) < 0 || txn_begin(&t, l.db, err) < 0 ||
+        get_row(l.db, id, SEEN_USED, &old, err) < 0 || refuse_running(l.db, id, err) < 0 ||
+        write_change(l.db, id, change, err) < 0 || tell_projects(l.db, old, change, by, err) < 0)
+        return -1;
+    FAULT("store.source_update.before");
+    return txn_commit(&t, err);
 }
 
 int store_source_learn(struct store *st, const char *id, const char *version, const char *charset,

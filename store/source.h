@@ -30,9 +30,26 @@ int store_source_add(struct store *st, struct source *s, struct err *err);
  * go on using them. */
 int store_source_get(struct store *st, const char *id, bool include_deleted, struct source **ret,
                      struct err *err);
+/* store_source_usable(): as get, but of the deleted ones those that a project uses. */
+int store_source_usable(struct store *st, const char *id, struct source **ret, struct err *err);
 /* store_source_delete(): hides it from lists; projects that use it keep working (oms-api.md 4.14).
  */
 int store_source_delete(struct store *st, const char *id, struct err *err);
+/*
+ * store_source_update() - where a saved connection leads to; NULL and 0 keep what is there
+ *
+ * Refused while a project that uses it is RUNNING: of its workers some would be on the one server,
+ * some on the other. Deleted sources can be changed as long as a project uses them. What workers
+ * had learnt of another host or port is forgotten. Writes an event (`by`, what changed, never the
+ * password) to the history of each project that uses it, in the same transaction.
+ * Errors: ERR_SOURCE_NOT_FOUND, ERR_IN_USE naming projects.
+ */
+struct source_change {
+    const char *host, *user, *password_sealed;
+    int port;
+};
+int store_source_update(struct store *st, const char *id, const struct source_change *change,
+                        const char *by, struct err *err);
 int store_source_learn(struct store *st, const char *id, const char *version, const char *charset,
                        const char *timezone, struct err *err);
 
