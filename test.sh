@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # ./test.sh            installs what it needs, builds, runs every test
 # ./test.sh --quick    what a developer runs before each commit (under 5 minutes)
+# ./test.sh --nightly  that and the long ones: each fuzz target for 10 minutes, every file of the servers' own
+#                      replication tests, random tests at full length (hours)
 # ./test.sh NAME…      only the tests whose name contains NAME
 # ./test.sh --list     names only
 # BUILD_DIR            where to build (default: build/)
@@ -13,7 +15,6 @@ ROOT=$PWD
 BUILD_DIR=$(realpath -m "${BUILD_DIR:-build}")
 export BUILD_DIR
 LOGS=$BUILD_DIR/test-logs
-FUZZ_SECONDS=${FUZZ_SECONDS:-30}
 JOBS=$(nproc)
 PASSED=0 FAILED=0 SKIPPED=0
 MODE=all
@@ -23,12 +24,21 @@ STARTED=$SECONDS
 for argument in "$@"; do
     case $argument in
         --quick) MODE=quick ;;
+        --nightly) MODE=nightly ;;
         --list) MODE=list ;;
-        -h | --help) sed -n '2,8s/^# //p' "$0"; exit 0 ;;
+        -h | --help) sed -n '2,10s/^# //p' "$0"; exit 0 ;;
         -*) echo "unknown option $argument" >&2; exit 2 ;;
         *) NAMES+=("$argument") ;;
     esac
 done
+
+# FUZZ_SECONDS: of each target. CAUSEWAY_TEST_LENGTH: the part of their full length that random tests run (0.1).
+# CAUSEWAY_TEST_SCALE: random rows of each table of types (tests/system/test_types.py).
+if [ $MODE = nightly ]; then
+    FUZZ_SECONDS=${FUZZ_SECONDS:-600}
+    export CAUSEWAY_TEST_LENGTH=${CAUSEWAY_TEST_LENGTH:-1} CAUSEWAY_TEST_SCALE=${CAUSEWAY_TEST_SCALE:-100000}
+fi
+FUZZ_SECONDS=${FUZZ_SECONDS:-30}
 
 # wanted NAME: whether this part was asked for.
 wanted() {
@@ -168,11 +178,12 @@ fi
 
 SYSTEM=(/usr/bin/python3 tests/system/harness/runner.py)
 [ $MODE = quick ] && SYSTEM+=(--quick)
+[ $MODE = nightly ] && SYSTEM+=(--nightly)
 if [ $MODE = list ]; then
     "${SYSTEM[@]}" --list "${NAMES[@]}"
 else
     counted "$LOGS/system.log" "${SYSTEM[@]}" "${NAMES[@]}"
-    if [ $MODE = all ] && [ -x "$BUILD_DIR-asan/causewayd" ]; then
+    if [ $MODE != quick ] && [ -x "$BUILD_DIR-asan/causewayd" ]; then
         # the quick system tests once more, daemon and workers under ASan and UBSan
         BUILD_DIR=$BUILD_DIR-asan counted "$LOGS/system-asan.log" /usr/bin/python3 tests/system/harness/runner.py --quick "${NAMES[@]}"
     fi

@@ -60,12 +60,18 @@
     X(ERR_RELAY_BUSY,          "CAUSEWAY-RELAYF000004",  "ERROR", true,  "End the process that holds the folder (its id is in the folder's lock file).") \
     X(ERR_BINLOG_OFF,          "GHANA-PCHKNP000020",     "ERROR", false, "Set log_bin and binlog_format=ROW at the source.") \
     X(ERR_BINLOG_PURGED,       "CM-RESOIE000201",        "FATAL", false, "The source no longer has the binlog needed: start the project anew.") \
+    X(ERR_BINLOG_RESET,        "CAUSEWAY-POSITN000001",  "FATAL", false, "The source's binlog was begun anew: ResetIncrStartTimestamp, or start the project anew (docs/positions.md).") \
+    X(ERR_GTID_PURGED,         "CAUSEWAY-POSITN000002",  "FATAL", false, "Point the data source at a server that still has them, or start the project anew (docs/positions.md).") \
+    X(ERR_GTID_ERRANT,         "CAUSEWAY-POSITN000003",  "FATAL", false, "Point the data source at a server that has them, or start the project anew (docs/positions.md).") \
+    X(ERR_SOURCE_CHANGED,      "CAUSEWAY-POSITN000004",  "FATAL", false, "Point the data source at the old server, ResetIncrStartTimestamp, or start the project anew (docs/positions.md).") \
+    X(ERR_SOURCE_BEHIND,       "CAUSEWAY-POSITN000005",  "ERROR", true,  "Nothing to do: it goes on as soon as the replica has caught up.") \
+    X(ERR_POSITION_BACK,       "CAUSEWAY-POSITN000006",  "ERROR", false, "Choose a later time, or start the project anew (docs/positions.md).") \
     X(ERR_BINLOG_CHECKSUM,     "CONNECTOR-BLOG00000001", "FATAL", false, "Check the source's binlog files and the network.") \
     X(ERR_BINLOG_EVENT,        "CONNECTOR-BLOG00000002", "FATAL", false, "Report the event type and server version named.") \
     X(ERR_BINLOG_MALFORMED,    "CONNECTOR-BLOG00000003", "FATAL", false, "Report the event's position and server version.") \
     X(ERR_BINLOG_STATEMENT,    "CONNECTOR-BLOG00000004", "FATAL", false, "Set binlog_format=ROW for every session at the source.") \
     X(ERR_BINLOG_ROW_IMAGE,    "CONNECTOR-BLOG00000005", "FATAL", false, "Set binlog_row_image=FULL for every session at the source.") \
-    X(ERR_DDL_IN_STREAM,       "CONNECTOR-DDLS00000001", "FATAL", false, "Schema changes are not carried yet: docs/status.md.") \
+    X(ERR_DDL_IN_STREAM,       "CONNECTOR-DDLS00000001", "FATAL", false, "docs/ddl.md tells what is carried; SkipDdl or ReplaceDdl, then ResumeProject.") \
     X(ERR_DDL_UNPARSED,        "CONNECTOR-DDLS00000002", "FATAL", false, "Report the statement named.") \
     X(ERR_CONFLICT,            "CONNECTOR-CONF00000001", "FATAL", false, "Find who else writes to the target, correct the row named, then resume.") \
     X(ERR_FLOW,                "CAUSEWAY-FLOWER000001",  "ERROR", false, "Look at the project's steps.")

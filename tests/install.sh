@@ -6,7 +6,7 @@ set -euo pipefail
 BUILD="gcc make cmake ninja-build pkg-config libmicrohttpd-dev libmariadb-dev libsqlite3-dev libjson-c-dev
        libcurl4-openssl-dev libsodium-dev zlib1g-dev libzstd-dev"
 DEMO="python3 python3-pymysql python3-cryptography curl procps"   # servers: tests/servers/scratch.sh
-TEST="libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev python3-yaml python3-jsonschema"
+TEST="libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev python3-yaml python3-jsonschema percona-toolkit"
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
@@ -19,6 +19,27 @@ missing() {
     done
 }
 
+# The servers' own replication tests, which tests/system/test_workload.py plays. The package mariadb-test would bring a
+# server that starts by itself; all that is needed is data of another one, 20 MB to fetch and 40 MB of it unpacked.
+SUITES="${CAUSEWAY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/causeway}/mariadb-test"
+
+fetch_suites() {
+    local tmp part=./usr/share/mysql/mysql-test
+    [ -f "$SUITES/version" ] && return 0
+    mkdir -p "$(dirname "$SUITES")"
+    tmp=$(mktemp -d "$SUITES.XXXXXX")
+    if (cd "$tmp" && apt-get download -qq mariadb-test-data && dpkg-deb --fsys-tarfile ./*.deb |
+            tar -x --no-same-owner --strip-components=5 --wildcards "$part/suite/rpl/*" "$part/suite/binlog/*" \
+                "$part/include/*" "$part/std_data/*") >"$tmp/log" 2>&1; then
+        dpkg-deb -f "$tmp"/*.deb Version >"$tmp/version"
+        rm -f "$tmp"/*.deb "$tmp/log"
+        mv -T "$tmp" "$SUITES" 2>/dev/null || rm -rf "$tmp"     # somebody else was quicker
+    else
+        echo "mariadb-test-data could not be fetched; test_workload will be skipped: $(tail -n 1 "$tmp/log")" >&2
+        rm -rf "$tmp"
+    fi
+}
+
 case "${1:-build}" in
     build) wanted=$BUILD ;;
     demo) wanted="$BUILD $DEMO" ;;
@@ -27,7 +48,10 @@ case "${1:-build}" in
 esac
 # shellcheck disable=SC2086 # the lists are split on purpose
 absent=$(missing $wanted)
-[ -z "$absent" ] && exit 0
+if [ -z "$absent" ]; then
+    [ "${1:-build}" = test ] && fetch_suites
+    exit 0
+fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 echo "installing:" $absent
@@ -38,3 +62,5 @@ if ! { as_root apt-get update -qq &&
     echo "the packages above could not be installed with apt-get" >&2
     exit 1
 fi
+[ "${1:-build}" = test ] && fetch_suites
+exit 0

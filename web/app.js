@@ -54,7 +54,9 @@ function stepRow(step) {
   const info = step.stepInfo || {};
   row.append(element("td", count(info.processedRecords), "number"));
   row.append(element("td", info.dstRps ? `${count(info.dstRps)} rows/s` : lag(step)));
-  row.append(element("td", step.extraInfo.errorMsg, "error"));
+  const details = step.extraInfo.errorDetails || [];
+  const advice = details.map((detail) => detail.proposal || "").join(" ");
+  row.append(element("td", [step.extraInfo.errorMsg, advice].filter(Boolean).join(" — "), "error"));
   return row;
 }
 

@@ -9,11 +9,11 @@
 #include <string.h>
 
 #include "base/map.h"
+#include "workers/convert/rewrite.h"
 #include "workers/mysql/ddl/statement.h"
 #include "workers/mysql/ddl/tokens.h"
 #include "workers/mysql/sqltext.h"
 #include "workers/precheck/grants.h"
-#include "workers/convert/rewrite.h"
 
 #include "base/banned.h"
 

@@ -7,7 +7,8 @@ import threading
 
 
 class Proxy:
-    """Forwards 127.0.0.1:port to a server. cut_after(n): once n more bytes have passed, resets every connection."""
+    """Forwards 127.0.0.1:port to a server. cut_after(n): once n more bytes have passed, resets every connection.
+    retarget(): the same address, another server."""
 
     def __init__(self, host, port):
         self._target = (host, port)
@@ -17,6 +18,7 @@ class Proxy:
         self._lock = threading.Lock()
         self._budget = None
         self._cut_done = None
+        self._then = None
         self._peers = {}
         self._selector = selectors.DefaultSelector()
         self._wake, waker = socket.socketpair()
@@ -25,13 +27,22 @@ class Proxy:
         self._selector.register(self._wake, selectors.EVENT_READ)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._closing = False
+        self._drop_all = False
         self._thread.start()
 
-    def cut_after(self, count):
-        """Returns an Event that is set when the cut has happened."""
+    def cut_after(self, count, then=None):
+        """Returns an Event that is set when the cut has happened. then: (host, port) that the address answers for
+        from the cut on."""
         with self._lock:
-            self._budget, self._cut_done = count, threading.Event()
+            self._budget, self._cut_done, self._then = count, threading.Event(), then
             return self._cut_done
+
+    def retarget(self, host, port):
+        """From now on the address answers for another server; connections to the old one are reset."""
+        with self._lock:
+            self._target = (host, port)
+            self._drop_all = True
+        self._waker.send(b"x")
 
     def close(self):
         self._closing = True
@@ -43,15 +54,22 @@ class Proxy:
             for key, _ in self._selector.select():
                 if key.fileobj is self._listener:
                     self._accept()
-                elif key.fileobj is not self._wake and key.fileobj in self._peers:
+                elif key.fileobj is self._wake:
+                    self._wake.recv(64)
+                elif key.fileobj in self._peers:
                     self._pump(key.fileobj)
+            if self._drop_all:
+                self._drop_all = False
+                self._cut_all()
         self._cut_all()
         self._listener.close()
 
     def _accept(self):
         near, _ = self._listener.accept()
         try:
-            far = socket.create_connection(self._target, timeout=5)
+            with self._lock:
+                target = self._target
+            far = socket.create_connection(target, timeout=5)
         except OSError:
             near.close()
             return
@@ -81,6 +99,7 @@ class Proxy:
             if self._budget > 0:
                 return True
             done, self._budget = self._cut_done, None
+            self._target = self._then or self._target
         try:
             self._peers[side].sendall(data[:max(1, len(data) // 2)])
         except OSError:

@@ -12,10 +12,16 @@ from harness.runner import needs, tags, timeout
 
 # Points that only a special situation passes; they have tests of their own below, or in tests/unit.
 SPECIAL = {
+    "incr.xa.stored": "an XA transaction", "incr.xa.mid": "an XA transaction",
     "incr.big.mid": "a large transaction", "full.keyless.mid": "a large table without a key",
     "incr.packet.before": "passed only after incr.packet.after when the packets are many",
     "relay.roll.between": "a new relay segment", "relay.purge.before": "an old relay segment",
+    "relay.reset.before": "a reset, test_position", "relay.reset.before_catalog": "a reset, test_position",
+    "control.reset.after": "a reset, test_position", "relay.follow.before": "a failover, test_position",
+    "incr.era.between": "a failover, test_position", "relay.start.xa_noted": "a prepared XA transaction",
     "control.release.mid": "release", "release.rows.after": "release",
+    **{f"incr.ddl.{when}": "a schema change, test_ddl_kill" for when in
+       ("before_intent", "after_intent", "after_run", "before_commit", "after_commit", "shadow")},
 }
 # Two points right behind one another around the same commit: a kill at one can make the other unreachable for good.
 EITHER = [{"full.finish.before", "full.finish.after", "control.copy_end.before_commit", "control.copy_end.after"}]

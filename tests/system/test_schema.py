@@ -1,5 +1,8 @@
 """What schema migration carries, compared through information_schema; what it refuses, by name."""
 
+import os
+import sqlite3
+
 from common import assert_equal_soon, start_forward, tree, wait_failed, wait_monitoring
 from harness.runner import needs, tags, timeout
 
@@ -56,6 +59,12 @@ TABLES = ("SELECT TABLE_NAME, ENGINE, ROW_FORMAT, TABLE_COLLATION, TABLE_COMMENT
 PARTITIONS = ("SELECT TABLE_NAME, PARTITION_NAME, PARTITION_METHOD, PARTITION_DESCRIPTION FROM information_schema.PARTITIONS"
               " WHERE TABLE_SCHEMA = 'app' AND PARTITION_NAME IS NOT NULL ORDER BY 1, 2")
 VIEWS = "SELECT TABLE_NAME, VIEW_DEFINITION, SECURITY_TYPE FROM information_schema.VIEWS WHERE TABLE_SCHEMA = 'app' ORDER BY 1"
+
+
+def history(daemon):
+    """The messages of all projects' events; no action of the API lists them."""
+    with sqlite3.connect(f"file:{os.path.join(daemon.data_dir, 'store.db')}?mode=ro", uri=True) as store:
+        return "\n".join(row[0] for row in store.execute("SELECT message FROM event ORDER BY seq"))
 
 
 def same(source, target, *queries):
@@ -129,13 +138,28 @@ def test_unsupported_objects_are_all_named_before_anything_is_made(env):
                 "CREATE TABLE app.z (id INT PRIMARY KEY, c VARCHAR(100) COMPRESSED)"])
     daemon, project = start_forward(env, source, target, tree(["app"]))
     text = str(wait_failed(daemon, project, "TRANSFER_PRECHECK"))
-    assert "app.u" in text and "app.net" in text and "app.fine" not in text, text
-    source.sql(["DROP TABLE app.u", "DROP TABLE app.net"])
+    assert "app.u" in text and "app.net" in text and "app.z" in text and "app.fine" not in text, text
+    source.sql(["DROP TABLE app.u", "DROP TABLE app.net", "DROP TABLE app.z",
+                "CREATE TABLE app.w (id INT PRIMARY KEY, f INT, t INT, PERIOD FOR p (f2, t2), f2 DATE NOT NULL, t2 DATE NOT NULL)"])
     daemon.call("ResumeProject", {"id": project})
     daemon.wait_for(lambda: daemon.steps(project)["STRUCT_TRANSFER"]["status"] == "FAILED", 60, "the schema step refuses")
     text = str(wait_failed(daemon, project, "STRUCT_TRANSFER"))
-    assert "app.v" in text and "app.z" in text and "app.fine" not in text, text
+    assert "app.v" in text and "app.w" in text and "app.fine" not in text, text
     assert target.databases() in ([], ["oms"]), target.databases()
+
+
+@needs("mysql97", "mysql56", "mariadb")
+@timeout(240)
+def test_what_an_older_target_lacks_is_named_by_the_precheck(env):
+    for there, names in (("mysql56", ("app.t.g", "app.t.i", "app.t.j", "index e")), ("mariadb", ("index e", "app.t.v"))):
+        source, target = env.source("mysql97"), env.target(there)
+        source.sql(["CREATE DATABASE app CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci", "CREATE TABLE app.fine (id INT PRIMARY KEY)",
+                    "CREATE TABLE app.t (id INT PRIMARY KEY, g INT AS (id + 1), i INT INVISIBLE, j JSON, v VECTOR(3), KEY e ((id * 2)))"])
+        daemon, project = start_forward(env, source, target, tree(["app"]))
+        text = str(wait_failed(daemon, project, "TRANSFER_PRECHECK"))
+        assert all(name in text for name in names) and "app.fine" not in text, (there, text)
+        assert there != "mariadb" or "app.t.g" not in text, text
+        daemon.stop()
 
 
 @needs("mariadb")
@@ -149,3 +173,168 @@ def test_the_source_is_never_changed(env):
     daemon.call("StopProject", {"id": project})
     assert source.binlog_position() == before
     assert source.databases() == ["app"]
+
+
+# ---- collations and character sets that the user maps ----
+
+CHOSEN = [{"source": "utf8mb4_0900_ai_ci", "target": "utf8mb4_unicode_ci"}, {"source": "latin1", "target": "utf8mb4_general_ci"}]
+TEXTS = "SELECT id, HEX(CONVERT(name USING utf8mb4)), HEX(CONVERT(old USING utf8mb4)), CONCAT(kind), HEX(CONVERT(doc USING utf8mb4)) FROM app.t ORDER BY id"
+
+
+@needs("mysql97", "mariadb")
+def test_collations_are_mapped_as_the_user_says(env):
+    source, target = env.source("mysql97"), env.target("mariadb")
+    source.sql(["CREATE DATABASE app CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_ai_ci",
+                "CREATE TABLE app.t (id INT PRIMARY KEY, name VARCHAR(20), old VARCHAR(20) CHARACTER SET latin1, kind ENUM('ä','b') CHARACTER SET latin1,"
+                " doc TEXT CHARACTER SET latin1, other VARCHAR(9) COLLATE utf8mb4_bin, UNIQUE KEY (name), KEY (old))",
+                "CREATE VIEW app.v AS SELECT id FROM app.t WHERE name COLLATE utf8mb4_0900_ai_ci = 'x'",
+                "INSERT INTO app.t VALUES (1, 'Straße €', 'Größe', 'ä', 'ÿþ', 'x'), (2, NULL, '', 'b', NULL, NULL)"])
+    daemon, project = start_forward(env, source, target, tree(["app"]), struct_config={"collationMapping": CHOSEN})
+    wait_monitoring(daemon, project)
+    source.sql("INSERT INTO app.t VALUES (3, 'zwölf', 'Üb', 'ä', REPEAT('é', 20000), 'y')")
+    daemon.wait_for(lambda: target.value("SELECT COUNT(*) FROM app.t") == 3, 30, "the new row is at the target")
+    assert source.sql(TEXTS) == target.sql(TEXTS)
+    assert target.value("SELECT DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = 'app'") == "utf8mb4_unicode_ci"
+    assert [tuple(row) for row in target.sql("SELECT COLUMN_NAME, COLLATION_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = 'app'"
+                                             " AND TABLE_NAME = 't' AND COLLATION_NAME IS NOT NULL ORDER BY ORDINAL_POSITION")] == [
+        ("name", "utf8mb4_unicode_ci"), ("old", "utf8mb4_general_ci"), ("kind", "utf8mb4_general_ci"), ("doc", "utf8mb4_general_ci"), ("other", "utf8mb4_bin")]
+    assert "utf8mb4_unicode_ci" in target.value("SELECT VIEW_DEFINITION FROM information_schema.VIEWS WHERE TABLE_SCHEMA = 'app'")
+
+
+@needs("mariadb")
+def test_a_mapped_collation_that_the_target_lacks_is_named(env):
+    source, target = env.source("mariadb"), env.target("mariadb")
+    source.sql(["CREATE DATABASE app", "CREATE TABLE app.t (id INT PRIMARY KEY, a VARCHAR(9) COLLATE utf8mb4_bin)"])
+    daemon, project = start_forward(env, source, target, tree(["app"]), struct_config={
+        "collationMapping": [{"source": "utf8mb4_bin", "target": "utf8mb4_no_such_ci"}]})
+    text = str(wait_failed(daemon, project))
+    assert "utf8mb4_bin" in text or "utf8mb4_no_such_ci" in text, text
+
+
+# ---- tables that are at the target already ----
+
+WIDE = {    # column: at the source, wider at the target, how it is read at both ends
+    "a": ("INT NOT NULL", "BIGINT NULL", "{}"),
+    "b": ("VARCHAR(10) CHARACTER SET latin1", "VARCHAR(50) CHARACTER SET utf8mb4", "HEX(CONVERT({} USING utf8mb4))"),
+    "c": ("ENUM('x','y')", "ENUM('z','y','x')", "CONCAT({})"),
+    "d": ("DATETIME(3)", "DATETIME(6)", "DATE_FORMAT({}, '%Y-%m-%d %H:%i:%s.%f')"),
+    "e": ("TEXT CHARACTER SET latin1", "LONGTEXT CHARACTER SET utf8mb4", "HEX(CONVERT({} USING utf8mb4))"),
+    "f": ("DECIMAL(5,2)", "DECIMAL(10,4)", "CAST({} AS DECIMAL(20,8))"),
+    "g": ("SMALLINT UNSIGNED", "INT", "{}"),
+    "h": ("VARBINARY(4)", "BLOB", "HEX({})"),
+    "i": ("CHAR(3) COLLATE utf8mb4_general_ci", "VARCHAR(20) COLLATE utf8mb4_general_ci", "HEX({})"),
+    "j": ("BIT(5)", "BIT(40)", "{} + 0"),
+    "k": ("VARCHAR(9) CHARACTER SET cp1251", "VARCHAR(9) CHARACTER SET utf8mb4", "HEX(CONVERT({} USING utf8mb4))"),
+    "s": ("SET('p','q')", "SET('q','r','p')", "CONCAT(FIND_IN_SET('p', {0}) > 0, FIND_IN_SET('q', {0}) > 0, {0} = '')"),
+}
+WIDE_ROWS = [
+    "(1, 2147483647, 'Größe', 'x', '2020-01-01 01:02:03.456', REPEAT('ÿ', 60000), -999.99, 65535, 0xFF00, 'ab', b'11111', 'Привет', 'p')",
+    "(2, -1, '', 'y', '1000-01-01 00:00:00', '', 0.01, 0, '', '', 0, 'я', 'p,q')",
+    "(3, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)", "(4, 5, 'x  ', 'x', NULL, ' ', 1, 1, 0x20, 'é', 1, ' ', '')",
+]
+
+
+def wide_table(server, place):
+    columns = ", ".join(f"{name} {kinds[place]}" for name, kinds in WIDE.items())
+    server.sql(["CREATE DATABASE app CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci",
+                f"CREATE TABLE app.t (id {'BIGINT' if place else 'INT'} NOT NULL PRIMARY KEY, {columns})"])
+
+
+@needs("mariadb", "mysql97", "mysql56")
+@timeout(300)
+def test_wider_columns_at_the_target(env):
+    """Full and incremental, ends compared by what each server says of its own values."""
+    read = f"SELECT id, {', '.join(how.format(name) for name, (_, _, how) in WIDE.items())} FROM app.t ORDER BY id"
+    for here, there in (("mariadb", "mysql97"), ("mysql97", "mariadb"), ("mysql56", "mariadb")):
+        source, target = env.source(here), env.target(there)
+        wide_table(source, 0)
+        wide_table(target, 1)
+        source.sql("INSERT INTO app.t VALUES " + ", ".join(WIDE_ROWS))
+        daemon, project = start_forward(env, source, target, tree(["app"]))
+        wait_monitoring(daemon, project)
+        assert source.sql(read) == target.sql(read), (here, there)
+        source.sql(["INSERT INTO app.t SELECT id + 10, a, b, c, d, e, f, g, h, i, j, k, s FROM app.t", "UPDATE app.t SET c = 'x', s = 'q', b = 'ß', k = 'ж' WHERE id = 3",
+                    "DELETE FROM app.t WHERE id = 2"])
+        daemon.wait_for(lambda: target.value("SELECT COUNT(*) FROM app.t") == 7, 30, "the changes are at the target")
+        daemon.wait_for(lambda: source.sql(read) == target.sql(read), 20, "the rows are the same")
+        daemon.stop()
+
+
+NARROW = {    # column: at the source, at the target, a value that fits, one that does not
+    "a": ("INT", "SMALLINT", "7", "70000"),
+    "b": ("VARCHAR(10) COLLATE utf8mb4_general_ci", "VARCHAR(3) COLLATE utf8mb4_general_ci", "'abc'", "'abcd'"),
+    "c": ("VARCHAR(10) CHARACTER SET utf8mb4", "VARCHAR(10) CHARACTER SET latin1", "'ü'", "'я'"),
+    "d": ("ENUM('x','y')", "ENUM('x')", "'x'", "'y'"),
+    "e": ("DECIMAL(8,2)", "DECIMAL(5,2)", "1.25", "12345.00"),
+    "f": ("INT", "INT UNSIGNED", "1", "-1"),
+    "g": ("INT NULL", "INT NOT NULL", "1", "NULL"),
+    "h": ("VARCHAR(10) COLLATE utf8mb4_general_ci", "VARCHAR(3) COLLATE utf8mb4_general_ci", "'ab '", "'abc '"),    # only a blank does not fit
+    "i": ("TEXT COLLATE utf8mb4_general_ci", "TINYTEXT COLLATE utf8mb4_general_ci", "REPEAT('x', 255)", "REPEAT('x', 256)"),
+    "j": ("BIT(9)", "BIT(5)", "31", "32"),
+    "k": ("SET('p','q')", "SET('p')", "'p'", "'p,q'"),
+    "l": ("VARCHAR(9) CHARACTER SET latin1", "VARCHAR(9) CHARACTER SET ascii", "'a'", "'ä'"),
+}
+
+
+def narrow_tables(source, target, rows):
+    source.sql(["CREATE DATABASE app CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci"])
+    target.sql(["CREATE DATABASE app CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci"])
+    for server, place in ((source, 0), (target, 1)):
+        server.sql([f"CREATE TABLE app.t_{name} (id INT PRIMARY KEY, v {row[place]})" for name, row in NARROW.items()])
+    source.sql([f"INSERT INTO app.t_{name} VALUES (1, {row[2]})" for name, row in NARROW.items()] + rows)
+
+
+@needs("mariadb", "mysql97")
+@timeout(400)
+def test_narrower_columns_are_told_and_stop_what_does_not_fit(env):
+    for here, there in (("mysql97", "mariadb"), ("mariadb", "mysql97")):
+        source, target = env.source(here), env.target(there)
+        narrow_tables(source, target, [])
+        daemon, project = start_forward(env, source, target, tree(["app"]))
+        wait_monitoring(daemon, project)
+        for name in NARROW:
+            shown = f"SELECT id, {'v + 0' if name == 'j' else 'CONVERT(v USING utf8mb4)'} FROM app.t_{name}"
+            assert source.sql(shown) == target.sql(shown), name
+        told = history(daemon)
+        for name in NARROW:
+            assert f"app.t_{name}: column v is narrower" in told or "more: column v is narrower" in told, (name, told[-3000:])
+        source.sql(f"INSERT INTO app.t_b VALUES (2, {NARROW['b'][3]})")
+        text = str(wait_failed(daemon, project, "INCR_TRANSFER"))
+        assert "t_b" in text, text
+        assert target.value("SELECT COUNT(*) FROM app.t_b") == 1
+        daemon.stop()
+
+
+@needs("mariadb", "mysql97")
+@timeout(600)
+def test_the_copy_stops_at_what_does_not_fit(env):
+    for name, (_, _, _, bad) in NARROW.items():
+        source, target = env.source("mariadb"), env.target("mysql97" if name in "abcdh" else "mariadb")
+        narrow_tables(source, target, [f"INSERT INTO app.t_{name} VALUES (2, {bad})"])
+        daemon, project = start_forward(env, source, target, tree(["app"]), incr=False)
+        text = str(wait_failed(daemon, project, "FULL_TRANSFER"))
+        assert f"t_{name}" in text, (name, text)
+        assert target.value(f"SELECT COUNT(*) FROM app.t_{name} WHERE id = 2") == 0, name
+        daemon.stop()
+
+
+CHANGED = {
+    "dt": ("DATETIME(6)", "DATETIME"), "dd": ("DATETIME", "DATE"), "df": ("DECIMAL(10,2)", "FLOAT"), "ds": ("DECIMAL(10,4)", "DECIMAL(10,2)"), "fd": ("DOUBLE", "DECIMAL(20,5)"),
+    "vc": ("VARCHAR(9)", "CHAR(9)"), "bi": ("BINARY(2)", "BINARY(4)"), "tx": ("TEXT", "INT"), "en": ("ENUM('a','b')", "ENUM('A','b')"), "nu": ("ENUM('0','9')", "ENUM('0')"),
+    "fl": ("FLOAT", "DOUBLE"), "uq": ("VARCHAR(9) CHARACTER SET latin1 COLLATE latin1_bin UNIQUE", "VARCHAR(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci UNIQUE"),
+    "co": ("VARCHAR(9) COLLATE utf8mb4_bin", "VARCHAR(9) COLLATE utf8mb4_general_ci"), "tn": ("TIMESTAMP NULL", "TIMESTAMP NOT NULL"), "ti": ("TIME(3)", "TIME(2)"),
+}
+
+
+@needs("mariadb")
+def test_columns_that_would_change_values_are_refused_by_name(env):
+    source, target = env.source("mariadb"), env.target("mariadb")
+    for server, place in ((source, 0), (target, 1)):
+        columns = ", ".join(f"{name} {kinds[place]}" for name, kinds in CHANGED.items())
+        server.sql(["CREATE DATABASE app CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci", f"CREATE TABLE app.t (id INT PRIMARY KEY, fine INT, {columns})"])
+    daemon, project = start_forward(env, source, target, tree(["app"]))
+    wait_failed(daemon, project, "STRUCT_TRANSFER")
+    told = history(daemon)
+    for name in CHANGED:
+        assert f"differs: {name}: " in told, (name, told[-4000:])
+    assert "differs: fine" not in told and "differs: id" not in told

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Runs the system tests: tests/system/test_*.py, functions test_*(env), one after the other in one process.
 
-    runner.py [--list] [--quick] [--junit FILE] [--scratch DIR] [--tests DIR] [NAME...]
+    runner.py [--list] [--quick] [--nightly] [--junit FILE] [--scratch DIR] [--tests DIR] [NAME...]
 
 A test gets an Env (below). NAME picks the tests whose "file.function" contains it. One line per test,
 "ok|FAIL|skip name seconds"; the last line is exactly "N passed, N failed, N skipped"; exit status 1 when one failed.
@@ -51,7 +51,10 @@ def _mark(**marks):
 
 
 def tags(*names):
-    """'quick' tests are what --quick runs. The other names ('kill', 'matrix', ...) are for NAME and --list."""
+    """'quick' tests are what --quick runs, 'nightly' ones what only --nightly runs, or their full name.
+
+    The other names ('kill', 'matrix', ...) are for NAME and --list.
+    """
     return _mark(tags=names)
 
 
@@ -159,6 +162,8 @@ def discover(directory):
 def select(tests, options):
     wanted = [test for test in tests
               if not options.names or any(name in test.name or name in test.tags for name in options.names)]
+    if not options.nightly:
+        wanted = [test for test in wanted if "nightly" not in test.tags or {test.name, "nightly"} & set(options.names)]
     return [test for test in wanted if "quick" in test.tags] if options.quick else wanted
 
 
@@ -274,6 +279,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--list", action="store_true", help="print names and tags, run nothing")
     parser.add_argument("--quick", action="store_true", help="only tests tagged quick")
+    parser.add_argument("--nightly", action="store_true", help="the long tests, too")
     parser.add_argument("--junit", metavar="FILE")
     parser.add_argument("--scratch", metavar="DIR", help="work here, and keep the folders of failed tests")
     parser.add_argument("--tests", metavar="DIR", default=os.path.dirname(HERE))
