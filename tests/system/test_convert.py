@@ -2,8 +2,11 @@
 
 import json
 import os
+import re
 import subprocess
 
+import type_values
+from common import REPOSITORY
 from harness.daemon import build_dir
 from harness.runner import needs, tags, timeout
 
@@ -62,6 +65,9 @@ COMMON = [
     "CREATE PROCEDURE p1(OUT n INT) COMMENT 'c' BEGIN SELECT COUNT(*) INTO n FROM a.t; END",
     "DROP FUNCTION IF EXISTS f1",
     "DROP PROCEDURE p1",
+    "CREATE TABLE byt (id INT PRIMARY KEY, e ENUM('a','b') CHARACTER SET binary, s SET('x','y') CHARACTER SET binary NOT NULL) CHARACTER SET binary",
+    "ALTER TABLE byt ADD e2 ENUM('p') CHARACTER SET binary, DEFAULT CHARACTER SET latin1",
+    "ALTER DATABASE a CHARACTER SET binary",
     "ALTER DATABASE a CHARACTER SET latin1 COLLATE latin1_german1_ci",
     "-- unselect t q",
     "ALTER TABLE t MODIFY q CHAR(4), ADD r INT AFTER q, ADD INDEX (q)",
@@ -127,7 +133,8 @@ REFUSED = {
     "mysql97": ["ALTER TABLE lk2_new ADD INDEX ((a + 1))", "ALTER TABLE p ADD ve VECTOR(3)", "ALTER TABLE lk2_new DISCARD TABLESPACE"],
     "mysql56": ["ALTER TABLE lk2_new DISCARD TABLESPACE"],
 }
-COLUMNS = ("SELECT TABLE_NAME, COLUMN_NAME, IS_NULLABLE, CHARACTER_SET_NAME, COLUMN_COMMENT,"
+# MySQL 8 and later show no set for an ENUM of bytes
+COLUMNS = ("SELECT TABLE_NAME, COLUMN_NAME, IS_NULLABLE, IF(DATA_TYPE IN ('enum', 'set'), COALESCE(CHARACTER_SET_NAME, 'binary'), CHARACTER_SET_NAME), COLUMN_COMMENT,"
            " COALESCE(CHARACTER_MAXIMUM_LENGTH, NUMERIC_PRECISION, DATETIME_PRECISION), NUMERIC_SCALE, COLUMN_KEY FROM information_schema.COLUMNS"
            " WHERE TABLE_SCHEMA = '{}' AND COLUMN_NAME <> 'j' ORDER BY TABLE_NAME, ORDINAL_POSITION")    # j: JSON is LONGTEXT in MariaDB
 INDEXES = ("SELECT TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX, COLUMN_NAME, NON_UNIQUE, INDEX_TYPE FROM information_schema.STATISTICS"
@@ -196,3 +203,31 @@ def test_between_equal_servers(env):
 def test_between_lineages(env):
     for here, there in (("mysql97", "mariadb"), ("mariadb", "mysql97"), ("mysql56", "mysql97"), ("mysql56", "mariadb"), ("mysql97", "mysql97")):
         check_pair(env, here, there)
+
+
+# ---- docs/types.md ----
+
+SYNONYMS = {"integer": "int", "numeric": "decimal", "real": "double", "geomcollection": "geometrycollection"}
+NO_TYPE_OF_ITS_OWN = {"bool", "character"}      # TINYINT(1); rows of character sets
+
+
+@tags("quick")
+@needs("mariadb")
+def test_every_type_is_documented(env):
+    """Each word of the type table (workers/mysql/types.c) has a row in docs/types.md; each row is a type, and is tested."""
+    with open(os.path.join(REPOSITORY, "workers", "mysql", "types.c"), encoding="utf-8") as file:
+        text = file.read()
+    text = text[text.index("} types[] = {"):]
+    known = set(re.findall(r'\{ "(\w+)",', text[:text.index("};")]))
+    assert len(known) > 35, known
+    with open(os.path.join(REPOSITORY, "docs", "types.md"), encoding="utf-8") as file:
+        lines = file.read().split("| type |")[1].splitlines()[2:]
+    rows = [line.split("|")[1].strip() for line in lines if line.startswith("| ")]
+    words = {re.match(r"\w+", row).group().lower() for row in rows}
+    wanted = {SYNONYMS.get(word, word) for word in known}
+    assert wanted - words == set(), f"docs/types.md has no row of {wanted - words}"
+    assert words - wanted - NO_TYPE_OF_ITS_OWN == set(), f"docs/types.md has {words - wanted}"
+    tested = {column.doc for group in type_values.everything() for column in group.columns}
+    assert tested - set(rows) == set(), f"docs/types.md has no row {tested - set(rows)}"
+    extra = {row for row in rows if row not in tested and not row.startswith("character set ")}
+    assert extra == set(), f"no test has {extra}"

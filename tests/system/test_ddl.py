@@ -1,9 +1,12 @@
 """DDL in the stream: every kind of statement, between servers of one kind and of different kinds, under load."""
 
+import os
+import re
+
 import pymysql
 
-from common import prepare, wait_failed
-from ddl_steps import Bed, Writer
+from common import REPOSITORY, prepare, wait_failed
+from ddl_steps import ALL_KINDS, Bed, Writer
 from harness import structure
 from harness.daemon import specific, wildcard
 from harness.runner import needs, tags
@@ -283,6 +286,121 @@ def test_a_column_list_stays_what_it_is(env):
     assert [row[1] for row in target.sql("SHOW COLUMNS FROM shop.t")] == ["int(11)", "varchar(99)", "bigint(20)"]
     bed.daemon.wait_for(lambda: source.sql("SELECT id, a, b FROM shop.t ORDER BY id") ==
                         target.sql("SELECT id, a, b FROM shop.t ORDER BY id"), 20, "rows are equal")
+
+
+# ------------------------------------------------------------------------------------------ views, routines, CHECKs
+
+LITERALS = ("SELECT TABLE_NAME, COLUMN_NAME, CHARACTER_SET_NAME, COLLATION_NAME FROM information_schema.COLUMNS"
+            " WHERE TABLE_SCHEMA = 'app' AND TABLE_NAME LIKE 'view%' ORDER BY 1, 2")
+
+
+@tags("ddl")
+@needs("mariadb", "mysql97")
+def test_views_and_routines_are_made_as_they_were(env):
+    """Their literals keep the collation they were written in, and IF NOT EXISTS means the same at both ends."""
+    for here, there in (("mariadb", "mariadb"), ("mariadb", "mysql97"), ("mysql97", "mariadb")):
+        source, target = env.source(here), env.target(there)
+        bed = Bed(env, source, target).start()
+        source.sql(["SET NAMES latin1 COLLATE latin1_german1_ci", "CREATE VIEW view1 AS SELECT 'x' AS c, CONCAT('a', 'b') AS d",
+                    "CREATE FUNCTION f() RETURNS VARCHAR(40) CHARSET utf8mb4 DETERMINISTIC RETURN COLLATION('x')",
+                    "SET NAMES utf8mb4 COLLATE utf8mb4_bin", "CREATE VIEW view2 AS SELECT 'é' AS c",
+                    "CREATE FUNCTION IF NOT EXISTS f() RETURNS INT DETERMINISTIC RETURN 1",
+                    "CREATE FUNCTION IF NOT EXISTS g() RETURNS INT DETERMINISTIC RETURN 2",
+                    "CREATE PROCEDURE IF NOT EXISTS p() SELECT 1", "CREATE PROCEDURE IF NOT EXISTS p() SELECT 2",
+                    "CREATE VIEW IF NOT EXISTS view3 AS SELECT 'a' AS c", "CREATE VIEW IF NOT EXISTS view3 AS SELECT 5 AS c"], db="app")
+        bed.drain()
+        columns = source.sql(LITERALS)
+        assert len(columns) == 4 and columns == target.sql(LITERALS), (columns, target.sql(LITERALS))
+        for query in ("SELECT HEX(c) FROM app.view2", "SELECT c FROM app.view3", "SELECT app.f()", "SELECT app.g()", "CALL app.p()"):
+            assert source.sql(query) == target.sql(query), (here, there, query)
+        assert target.value("SELECT app.f()") == "latin1_german1_ci"
+        bed.daemon.stop()
+
+
+def checks(server):
+    return sorted(row[0].split("_")[0] if "_chk_" in row[0] else row[0] for row in server.sql(
+        "SELECT CONSTRAINT_NAME FROM information_schema.TABLE_CONSTRAINTS WHERE CONSTRAINT_TYPE = 'CHECK' AND TABLE_SCHEMA = 'app'"))
+
+
+@tags("ddl")
+@needs("mariadb", "mysql97")
+def test_a_check_named_by_the_server_is_the_one_that_goes(env):
+    """A CHECK without a name, dropped by the name that the source's server gave it: that one goes, or the step stops."""
+    source, target = env.source("mysql97"), env.target("mariadb")
+    bed = Bed(env, source, target).start()
+    source.sql(["CREATE TABLE t (id INT PRIMARY KEY CHECK (id > 0), v INT, CHECK (v < 100), CONSTRAINT own CHECK (v <> 7), w INT CHECK (w > 5))",
+                "ALTER TABLE t DROP CHECK t_chk_2", "INSERT INTO t VALUES (1, 1000, 6)", "ALTER TABLE t ADD CHECK (v <> 8)"], db="app")
+    bed.daemon.wait_for(lambda: target.value("SELECT COUNT(*) FROM app.t") == 1, 30, "the first row")
+    bed.drain()
+    for wrong in ("(0, 1, 6)", "(2, 7, 6)", "(3, 1, 5)", "(4, 8, 6)"):
+        try:
+            target.sql(f"INSERT INTO app.t VALUES {wrong}")
+        except pymysql.err.MySQLError as error:
+            assert error.args[0] == 4025, error
+        else:
+            raise AssertionError(f"the target takes {wrong}")
+    source.sql("ALTER TABLE t DROP CHECK t_chk_4", db="app")
+    assert "t_chk_4" in bed.pending()["sql"]
+    bed.decide("ALTER TABLE app.t DROP CONSTRAINT CONSTRAINT_1")
+    source.sql("INSERT INTO t VALUES (2, 8, 6)", db="app")
+    bed.daemon.wait_for(lambda: target.value("SELECT v FROM app.t WHERE id = 2") == 8, 30, "the row that the CHECK kept out")
+    bed.daemon.stop()
+
+    source, target = env.source("mariadb"), env.target("mysql97")
+    bed = Bed(env, source, target).start()
+    source.sql(["CREATE TABLE t (id INT PRIMARY KEY, v INT, CHECK (v < 100))", "ALTER TABLE t DROP CONSTRAINT CONSTRAINT_1"], db="app")
+    bed.pending()
+    bed.decide("ALTER TABLE app.t DROP CHECK t_chk_1")
+    source.sql("INSERT INTO t VALUES (1, 1000)", db="app")
+    bed.daemon.wait_for(lambda: target.value("SELECT v FROM app.t") == 1000, 30, "the row that the CHECK kept out")
+    bed.daemon.stop()
+
+
+# ------------------------------------------------------------------------------------------ docs/ddl.md
+
+# What is said of what is in no list of the API.
+NEVER_CARRIED = {"CREATE_TRIGGER", "DROP_TRIGGER", "CREATE_EVENT", "ALTER_EVENT", "DROP_EVENT", "CREATE_SEQUENCE", "ALTER_SEQUENCE",
+                 "DROP_SEQUENCE", "ALTER_FUNCTION", "ALTER_PROCEDURE"}
+
+
+def documented_kinds():
+    """{kind: cell} of the table "Kinds" in docs/ddl.md."""
+    rows, inside = {}, False
+    with open(os.path.join(REPOSITORY, "docs", "ddl.md"), encoding="utf-8") as file:
+        for line in file:
+            cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+            if line.startswith("| kind |"):
+                inside = True
+            elif not line.startswith("|"):
+                inside = False
+            elif inside and not line.startswith("| ---"):
+                assert cells[0] not in rows, f"docs/ddl.md has {cells[0]} twice"
+                rows[cells[0]] = cells[1]
+    return rows
+
+
+def kinds_of(path, start):
+    """The names in capitals of one table of a source file."""
+    with open(os.path.join(REPOSITORY, *path.split("/")), encoding="utf-8") as file:
+        text = file.read()
+    text = text[text.index(start):]
+    return set(re.findall(r'"([A-Z]+_[A-Z]+)"', text[:text.index("};")]))
+
+
+@tags("ddl", "quick")
+@needs("mariadb")
+def test_every_kind_is_documented(env):
+    """docs/ddl.md names each kind of statement, those of the API as carried; the API, the parser and these tests agree on them."""
+    documented = documented_kinds()
+    assert set(documented) == set(ALL_KINDS) | NEVER_CARRIED, set(documented) ^ (set(ALL_KINDS) | NEVER_CARRIED)
+    for kind, cell in documented.items():
+        assert cell.split(" ")[0].rstrip(",:;") == ("never" if kind in NEVER_CARRIED else "carried"), (kind, cell)
+    assert kinds_of("api/project_body.c", "ddl_types[] = {") == set(ALL_KINDS)
+    assert kinds_of("workers/mysql/ddl/parse.c", "kind_names[] = {") - {"OTHER"} == set(ALL_KINDS)
+    # every one of them is run by the lists above, and refused by name where it is unknown
+    statements = " ".join((COMMON + MARIADB + "CREATE DATABASE ALTER DATABASE DROP DATABASE").replace("UNIQUE ", "").split()).replace("CREATE OR REPLACE", "CREATE")
+    for kind in ALL_KINDS:
+        assert kind.replace("_", " ") in statements, f"no test runs {kind}"
 
 
 # ------------------------------------------------------------------------------------------ how it is written

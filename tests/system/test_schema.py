@@ -211,6 +211,87 @@ def test_a_mapped_collation_that_the_target_lacks_is_named(env):
     assert "utf8mb4_bin" in text or "utf8mb4_no_such_ci" in text, text
 
 
+# ---- literals of views and routines ----
+
+LITERALS = ("SELECT TABLE_NAME, COLUMN_NAME, CHARACTER_SET_NAME, COLLATION_NAME FROM information_schema.COLUMNS"
+            " WHERE TABLE_SCHEMA = 'app' AND TABLE_NAME IN ('german', 'bytes') ORDER BY 1, 2")
+MADE_IN = ("SELECT ROUTINE_NAME, COLLATION_CONNECTION FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = 'app' ORDER BY 1")
+
+
+@needs("mariadb", "mysql97")
+@timeout(240)
+def test_literals_keep_the_collation_they_were_written_in(env):
+    """A view's literal has its author's collation; ENUMs of bytes stay bytes."""
+    for here, there in (("mariadb", "mariadb"), ("mysql97", "mariadb"), ("mariadb", "mysql97")):
+        source, target = env.source(here), env.target(there)
+        source.sql(["CREATE DATABASE app CHARACTER SET latin1",
+                    "CREATE TABLE app.e (id INT PRIMARY KEY, b ENUM('x','y') CHARACTER SET binary, s SET('p') CHARACTER SET binary)",
+                    "INSERT INTO app.e VALUES (1, 'y', 'p'), (2, NULL, '')"])
+        source.sql(["SET NAMES latin1 COLLATE latin1_german1_ci", "CREATE VIEW app.german AS SELECT 'x' AS c, CONCAT('a', _latin1'b') AS d",
+                    "CREATE FUNCTION app.f() RETURNS VARCHAR(40) CHARSET utf8mb4 DETERMINISTIC RETURN COLLATION('x')",
+                    "SET NAMES utf8mb4 COLLATE utf8mb4_bin", "CREATE VIEW app.bytes AS SELECT 'é' AS c"])
+        daemon, project = start_forward(env, source, target, tree(["app"]), incr=False)
+        daemon.wait_project(project, "FINISHED", 90)
+        same(source, target, LITERALS, MADE_IN, "SELECT HEX(c), HEX(d) FROM app.german", "SELECT HEX(c) FROM app.bytes",
+             "SELECT COLLATION(c) FROM app.german", "SELECT id, CAST(b AS CHAR), HEX(s) FROM app.e ORDER BY id")
+        assert target.value("SELECT app.f()") == "latin1_german1_ci"
+        for column in "bs":
+            assert target.value(f"SELECT COLLATION({column}) FROM app.e LIMIT 1") == "binary", (here, there, column)
+        daemon.stop()
+
+
+@needs("mariadb")
+def test_bytes_behind_an_introducer_are_not_guessed(env):
+    """The bytes of _latin1'é' are its author's client's: SHOW CREATE converts them, so that they can't be told."""
+    source, target = env.source("mariadb"), env.target("mariadb")
+    source.sql(["CREATE DATABASE app", "CREATE TABLE app.t (id INT PRIMARY KEY)"])
+    connection = source.connect(db="app")
+    connection.query("SET NAMES latin1")
+    connection.query("CREATE VIEW lost AS SELECT _latin1'é' AS c".encode("latin-1"))
+    connection.close()
+    source.sql("CREATE VIEW app.kept AS SELECT _latin1'é' AS c")
+    daemon, project = start_forward(env, source, target, tree(["app"]), incr=False)
+    text = str(wait_failed(daemon, project, "STRUCT_TRANSFER"))
+    assert "app.lost" in text and "app.kept" not in text, text
+    assert "app" not in target.databases()
+    source.sql("DROP VIEW app.lost")
+    daemon.call("ResumeProject", {"id": project})
+    daemon.wait_project(project, "FINISHED", 60)
+    same(source, target, "SELECT HEX(c) FROM app.kept")
+
+
+# ---- what the precheck warns of ----
+
+@needs("mysql97", "mysql56", "mariadb")
+@timeout(240)
+def test_precheck_warnings(env):
+    """Functions that the target may refuse; unique keys whose blanks count at one end only."""
+    def warnings(source, target, **options):
+        daemon, project = start_forward(env, source, target, tree(["app"]), **options)
+        wait_monitoring(daemon, project)
+        items = daemon.call("GetPreCheckResult", {"id": project})
+        daemon.stop()
+        return str(items)
+
+    source, target = env.source("mysql97"), env.private_server("mysql56", name="p1")
+    source.sql(["CREATE DATABASE app CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci",
+                "CREATE TABLE app.t (id INT PRIMARY KEY, a VARCHAR(9) COLLATE utf8mb4_0900_ai_ci, b VARCHAR(9), n VARCHAR(9) COLLATE utf8mb4_0900_ai_ci,"
+                " UNIQUE KEY ua (a), UNIQUE KEY ub (b), KEY kn (n))"])
+    text = warnings(source, target)
+    assert "app.t.a of key ua" in text and "app.t.b" not in text and "app.t.n of" not in text, text
+
+    source, target = env.source("mariadb"), env.private_server("mariadb", name="p2")
+    before = source.value("SELECT @@GLOBAL.log_bin_trust_function_creators")
+    env.cleanup(source.sql, f"SET GLOBAL log_bin_trust_function_creators = {before}")
+    source.sql(["SET GLOBAL log_bin_trust_function_creators = 1", "CREATE DATABASE app", "CREATE TABLE app.t (id INT PRIMARY KEY)"])
+    target.sql("SET GLOBAL log_bin_trust_function_creators = 0")
+    assert target.value("SELECT @@log_bin") == 1
+    listed = {"recordTypeWhiteList": ["INSERT", "UPDATE", "DELETE", "DDL"], "supportDDLTypes": ["CREATE_FUNCTION"]}
+    assert "log_bin_trust_function_creators is OFF, but ON at the source" in warnings(source, target, incr_config=listed)
+    target.sql(["DROP DATABASE IF EXISTS app", "DROP DATABASE IF EXISTS oms", "SET GLOBAL log_bin_trust_function_creators = 1"])
+    assert "log_bin_trust_function_creators" not in warnings(source, target, incr_config=listed)
+
+
 # ---- tables that are at the target already ----
 
 WIDE = {    # column: at the source, wider at the target, how it is read at both ends

@@ -115,6 +115,18 @@ bool create_collation(const struct create_job *job, const char *object, const ch
     return true;
 }
 
+/* BINARY is a reserved word to older MySQL: COLLATE binary is no grammar there, and says nothing.
+ */
+void create_collation_text(const char *collation, struct strbuf *out)
+{
+    char set[MAP_NAME_MAX];
+
+    map_charset_of(collation, set);
+    strbuf_addf(out, "CHARACTER SET %s", set);
+    if (strcasecmp(collation, "binary") != 0)
+        strbuf_addf(out, " COLLATE %s", collation);
+}
+
 /* Words that may stand in an expression without being the column of that name. */
 static bool is_expression_word(const struct token *t)
 {
@@ -351,6 +363,16 @@ static bool check_text(struct builder *b, const char *name, size_t open, size_t 
     return true;
 }
 
+/* MySQL: <table>_chk_<n>, n counts columns' and the table's in the order they are written in.
+ * Source: sql_check_constraint.cc, generate_check_constraint_name(). */
+const char *builder_check_name(struct builder *b, char ret[static OBJECT_MAX])
+{
+    if (b->check_table == NULL)
+        return NULL;
+    (void)snprintf(ret, OBJECT_MAX, "%s_chk_%u", b->check_table, ++b->checks_unnamed);
+    return ret;
+}
+
 bool build_check(struct builder *b, const char *name, size_t from, size_t to, struct strbuf *out)
 {
     size_t close;
@@ -526,7 +548,9 @@ void build_default_collation(struct builder *b, const char *collation, struct st
     if (collation == NULL || !create_collation(b->job, b->object, collation, name, b->notes))
         return;
     map_charset_of(name, set);
-    strbuf_addf(out, " DEFAULT CHARSET=%s COLLATE=%s", set, name);
+    strbuf_addf(out, " DEFAULT CHARSET=%s", set);
+    if (strcasecmp(name, "binary") != 0)
+        strbuf_addf(out, " COLLATE=%s", name);
 }
 
 static void build_options(struct builder *b, size_t from, size_t to, struct strbuf *out)

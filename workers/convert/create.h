@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/map.h"
+#include "base/strbuf.h"
 #include "workers/convert/notes.h"
 #include "workers/mysql/catalog.h"
 #include "workers/mysql/dialect.h"
@@ -48,5 +49,8 @@ void create_result_done(struct create_result *r);
  * notes what changed. false: refused. */
 bool create_collation(const struct create_job *job, const char *object, const char *name,
                       char ret[static 128], struct notes *notes);
+/* create_collation_text(): "CHARACTER SET latin1 COLLATE latin1_bin" of a collation of the target.
+ */
+void create_collation_text(const char *collation, struct strbuf *out);
 
 #endif

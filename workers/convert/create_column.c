@@ -137,14 +137,17 @@ static void default_value(struct column_build *cb)
  */
 static void charset(struct column_build *cb)
 {
-    char name[MAP_NAME_MAX], set[MAP_NAME_MAX];
+    bool labels = cb->col->kind == CK_ENUM || cb->col->kind == CK_SET;
+    /* MySQL's information_schema has no set for an ENUM of bytes */
+    const char *collation = cb->col->collation == NULL && labels ? "binary" : cb->col->collation;
+    char name[MAP_NAME_MAX];
 
-    if (cb->col->collation == NULL || cb->col->kind == CK_JSON || cb->json || is_bytes(cb->col))
+    if (collation == NULL || cb->col->kind == CK_JSON || cb->json || is_bytes(cb->col))
         return;
-    if (!create_collation(cb->b->job, cb->b->object, cb->col->collation, name, cb->b->notes))
+    if (!create_collation(cb->b->job, cb->b->object, collation, name, cb->b->notes))
         return;
-    map_charset_of(name, set);
-    strbuf_addf(&cb->out, " CHARACTER SET %s COLLATE %s", set, name);
+    strbuf_addc(&cb->out, ' ');
+    create_collation_text(name, &cb->out);
 }
 
 /* Labels outside utf8mb3 are shown as '?' by every server: to create them would change them. */
@@ -302,10 +305,13 @@ static void column_check(struct column_build *cb, const char *name)
 {
     const struct tokens *t = cb->b->t;
     size_t open = cb->i + 1, close = tokens_close(t, open);
-    struct strbuf *to =
-        name == NULL && map_has(cb->b->job->to, F_COLUMN_CHECK) ? &cb->out : &cb->b->checks;
+    char given[OBJECT_MAX];
+    struct strbuf *to;
     bool not_enforced;
 
+    if (name == NULL)
+        name = builder_check_name(cb->b, given);
+    to = name == NULL && map_has(cb->b->job->to, F_COLUMN_CHECK) ? &cb->out : &cb->b->checks;
     cb->i = close + 1;
     if (tokens_word(t, cb->i, "ENFORCED"))
         cb->i++;

@@ -29,6 +29,10 @@ struct builder {
     bool by_selected; /* columns carried by table->selected, not by job->columns */
     bool implicit_timestamps; /* user_text: explicit_defaults_for_timestamp was OFF */
     const char *between;      /* what stands before each of `checks` */
+    /* user_text: CHECKs without a name get the one that the source gives them, so that a later DROP
+     * CONSTRAINT finds it; NULL: the target's own numbering is the same, or can't be told */
+    const char *check_table;
+    unsigned checks_unnamed; /* met so far, carried or not */
     /* user_text: writes a REFERENCES of a column; NULL: left out */
     void (*references)(struct builder *b, const char *column, size_t from, size_t to);
     void *context; /* of `references` */
@@ -61,6 +65,10 @@ size_t build_column_default(struct builder *b, const struct column *col, size_t 
 /* build_check(): [CONSTRAINT name] CHECK (…) [NOT ENFORCED] into `out`, of the CHECK in [from, to);
  * false: left out. */
 bool build_check(struct builder *b, const char *name, size_t from, size_t to, struct strbuf *out);
+
+/* builder_check_name(): the name that the source gives a CHECK without one, or NULL. Once for each
+ * of them, in their order. */
+const char *builder_check_name(struct builder *b, char ret[static OBJECT_MAX]);
 
 /* create_index.c */
 void build_index(struct builder *b, size_t from, size_t to);

@@ -18,6 +18,7 @@ void ddl_result_done(struct ddl_result *r)
     free(r->sql);
     free(r->sql_mode);
     free(r->default_db);
+    free(r->collation);
     *r = (struct ddl_result){ 0 };
 }
 
@@ -176,6 +177,27 @@ static bool is_object(enum ddl_kind k)
            k == DDL_CREATE_PROCEDURE;
 }
 
+/* What a view or routine is made in is kept with it: database and collation of its literals. */
+static int object_session(struct ddl_build *d)
+{
+    const struct create_job job = { .to = d->job->to,
+                                    .collations = d->job->collations,
+                                    .overrides = d->job->collation_overrides };
+    const char *collation = d->job->connection_collation;
+    bool in_db = d->job->default_db != NULL && d->job->default_db[0] != '\0', known = false;
+    char mapped[MAP_NAME_MAX];
+
+    if (collation != NULL)
+        known = create_collation(&job, d->object, collation, mapped, d->notes);
+    if (known)
+        d->out->collation = strdup(mapped);
+    if (in_db)
+        d->out->default_db = strdup(ddl_mapped_db(d, d->job->default_db));
+    return (known && d->out->collation == NULL) || (in_db && d->out->default_db == NULL)
+               ? err_set(d->err, ERR_NOMEM, "no memory for a DDL")
+               : 0;
+}
+
 static int set_session(struct ddl_build *d)
 {
     char mode[MODE_MAX] = "";
@@ -183,8 +205,8 @@ static int set_session(struct ddl_build *d)
     map_sql_mode(d->job->to, d->job->sql_mode == NULL ? "" : d->job->sql_mode, mode, sizeof(mode));
     if (!is_object(d->s->kind))
         without_quoting(mode);
-    else if (d->job->default_db != NULL && d->job->default_db[0] != '\0')
-        d->out->default_db = strdup(ddl_mapped_db(d, d->job->default_db));
+    else if (object_session(d) < 0)
+        return -1;
     d->out->sql_mode = strdup(mode);
     return d->out->sql_mode == NULL ? err_set(d->err, ERR_NOMEM, "no memory for a DDL") : 0;
 }
@@ -246,6 +268,13 @@ static bool any_carried(const struct ddl_job *job)
     return any;
 }
 
+static int carried_statement(struct ddl_build *d)
+{
+    if (!rewrite_bytes_kept(&d->s->tokens, d->job->client_charset))
+        ddl_refuse(d, REWRITE_BYTES_LOST, d->job->client_charset);
+    return set_session(d) < 0 ? -1 : by_kind(d);
+}
+
 int ddl_convert(const struct ddl_job *job, struct ddl_result *ret, struct notes *notes,
                 struct err *err)
 {
@@ -258,9 +287,10 @@ int ddl_convert(const struct ddl_job *job, struct ddl_result *ret, struct notes 
     name_object(&d);
     if (ddl_plain_tokens(&job->statement->tokens, job->sql_mode, true, &d.t, &d.arena, err) < 0)
         return -1;
-    rc = set_session(&d);
-    if (rc == 0 && !job->statement->temporary && any_carried(job))
-        rc = by_kind(&d);
+    if (!job->statement->temporary && any_carried(job))
+        rc = carried_statement(&d);
+    else
+        rc = set_session(&d);
     tokens_done(&d.t);
     free(d.arena);
     if (rc < 0)

@@ -32,6 +32,8 @@ struct ddl_job {
     const char *table_collation; /* CREATE TABLE, CREATE and ALTER DATABASE: its collation at the
                                     source, to be written out; NULL: `after`'s, or as written */
     bool implicit_timestamps;    /* explicit_defaults_for_timestamp was OFF for the statement */
+    const char *client_charset;  /* that the source's statement was written in; NULL: UTF-8 */
+    const char *connection_collation; /* collation_connection of the statement; NULL: not known */
 };
 
 struct ddl_result {
@@ -41,6 +43,8 @@ struct ddl_result {
         sql_mode; /* to be run under this one: words that the target knows of the statement's (an
                      ALTER without strictness changes rows that a strict one refuses); never NULL */
     char *default_db; /* … and with this database; NULL: none is needed */
+    char *collation;  /* … and under this collation_connection, which the literals of a view or
+                         routine get; NULL: the session's own */
 };
 
 /*

@@ -333,10 +333,58 @@ static void drop_foreign_key(struct alter *a, const struct ddl_item *item)
     named(a, "DROP FOREIGN KEY", item->if_exists, item->name);
 }
 
+/* Is it a name that the source's server gives by itself: t_chk_1, CONSTRAINT_1? */
+static bool is_given_name(const struct alter *a, const char *name)
+{
+    const char *word = map_is_mariadb(a->d->job->from) ? "CONSTRAINT_" : "_chk_";
+    size_t digits = strlen(name), len = strlen(word);
+
+    while (digits > 0 && name[digits - 1] >= '0' && name[digits - 1] <= '9')
+        digits--;
+    return name[digits] != '\0' && digits >= len && strncmp(name + digits - len, word, len) == 0;
+}
+
+/*
+ * A CHECK that got its name from the source's server was numbered by the target's, which counts
+ * only what it has: where something was left out, the number may be another one's there.
+ */
+static bool may_be_another(struct alter *a, const char *name)
+{
+    const struct table *t = a->d->job->before;
+
+    if (!is_given_name(a, name) || map_is_mariadb(a->d->job->from) != map_is_mariadb(a->d->job->to))
+        return false;
+    for (size_t i = 0; i < t->column_count; i++) {
+        if (builder_carried(&a->old, t->columns[i].name))
+            continue;
+        ddl_refuse(a->d,
+                   "CHECK %s got its name from the server, and the table has columns that are not "
+                   "selected: the target may have given the name to another CHECK; drop the right "
+                   "one there (ReplaceDdl)",
+                   name);
+        return true;
+    }
+    return false;
+}
+
+/*
+ * DROP CONSTRAINT of a CHECK. Some are left out at MariaDB: NOT ENFORCED ones, those over columns
+ * left out; where it is there, it is there under a name that a person gave. Under one that the
+ * source's server gave, it may be there under another: then the target has to say so.
+ */
+static void drop_check(struct alter *a, const struct ddl_item *item)
+{
+    const struct dialect *to = a->d->job->to;
+
+    if (may_be_another(a, item->name))
+        return;
+    named(a, !map_is_mariadb(to) && to->version < 80019 ? "DROP CHECK" : "DROP CONSTRAINT",
+          item->if_exists || !is_given_name(a, item->name), item->name);
+}
+
 /* DROP CONSTRAINT is older than itself: what has the name tells which words every target takes. */
 static void drop_constraint(struct alter *a, const struct ddl_item *item)
 {
-    const struct dialect *to = a->d->job->to;
     const struct index *x = index_before(a, item->name);
 
     if (foreign_before(a, item->name) != NULL) {
@@ -351,9 +399,7 @@ static void drop_constraint(struct alter *a, const struct ddl_item *item)
     } else if (!builder_feature(&a->b, F_CHECK)) {
         return; /* it was left out when it was made */
     } else {
-        /* some CHECKs are left out at MariaDB: NOT ENFORCED ones, those over columns left out */
-        named(a, !map_is_mariadb(to) && to->version < 80019 ? "DROP CHECK" : "DROP CONSTRAINT",
-              true, item->name);
+        drop_check(a, item);
     }
 }
 
@@ -374,13 +420,15 @@ static void alter_check(struct alter *a, const struct ddl_item *item)
     bool off = tokens_word(&a->d->t, item->definition.from, "NOT");
 
     if (map_has(a->d->job->to, F_NOT_ENFORCED)) {
+        if (may_be_another(a, item->name))
+            return;
         named(a, a->d->job->to->version < 80019 ? "ALTER CHECK" : "ALTER CONSTRAINT", false,
               item->name);
         strbuf_adds(&a->list, off ? " NOT ENFORCED" : " ENFORCED");
     } else if (!map_has(a->d->job->to, F_CHECK)) {
         return;
     } else if (off) { /* MariaDB enforces what it has */
-        named(a, "DROP CONSTRAINT", true, item->name);
+        drop_check(a, item);
         ddl_left_out(a->d, "left out: CHECK %s, which is no longer enforced", item->name);
     } else {
         ddl_refuse(a->d,
@@ -394,7 +442,7 @@ static void alter_check(struct alter *a, const struct ddl_item *item)
 
 static void collation(struct alter *a, const char *words)
 {
-    char name[MAP_NAME_MAX], set[MAP_NAME_MAX];
+    char name[MAP_NAME_MAX];
     const char *source = a->d->job->after->collation;
 
     if (source == NULL) {
@@ -403,9 +451,9 @@ static void collation(struct alter *a, const char *words)
     }
     if (a->collation_done || !create_collation(&a->job, a->d->object, source, name, a->d->notes))
         return;
-    map_charset_of(name, set);
     comma(a);
-    strbuf_addf(&a->list, "%s CHARACTER SET %s COLLATE %s", words, set, name);
+    strbuf_addf(&a->list, "%s ", words);
+    create_collation_text(name, &a->list);
     a->collation_done = true;
 }
 

@@ -320,6 +320,7 @@ static void key_item(struct ddl_build *d, struct builder *b, const struct ddl_it
 {
     _cleanup_(strbuf_done)
     struct strbuf out = STRBUF(STATEMENT_MAX);
+    char given[OBJECT_MAX];
     bool kept = false;
 
     if (item->kind == ITEM_INDEX) {
@@ -327,7 +328,8 @@ static void key_item(struct ddl_build *d, struct builder *b, const struct ddl_it
     } else if (item->kind == ITEM_FOREIGN_KEY) {
         kept = ddl_foreign_key(d, b, item, &out);
     } else if (item->kind == ITEM_CHECK) {
-        kept = build_check(b, item->name, item->at.from, item->at.to, &out);
+        kept = build_check(b, item->name != NULL ? item->name : builder_check_name(b, given),
+                           item->at.from, item->at.to, &out);
     } else if (tokens_word(b->t, item->at.from, "PERIOD")) {
         kept = builder_feature(b, F_PERIOD);
         tokens_emit(b->t, item->at.from, item->at.to, &out);
@@ -439,6 +441,9 @@ static int create_columns(struct ddl_build *d)
     struct builder b;
 
     ddl_builder(d, &job, d->job->after, &b);
+    /* another lineage would number them its own way; MySQL wants names unique in a database */
+    if (!map_is_mariadb(d->job->from) && map_is_mariadb(d->job->to))
+        b.check_table = d->s->names[0].name;
     all_items(d, &b, &tail);
     if (head(d, &sql) < 0) {
         ddl_builder_done(&b);

@@ -148,8 +148,8 @@ static bool database_collation(struct ddl_build *d, struct strbuf *sql)
     if (collation != NULL) {
         if (!create_collation(&job, d->object, collation, name, d->notes))
             return false;
-        map_charset_of(name, set);
-        strbuf_addf(sql, " CHARACTER SET %s COLLATE %s", set, name);
+        strbuf_addc(sql, ' ');
+        create_collation_text(name, sql);
         return true;
     }
     if (charset == NULL)
@@ -220,6 +220,14 @@ static bool has_version_comment(const struct tokens *t)
     return memmem(t->sql, t->len, "/*!", 3) != NULL || memmem(t->sql, t->len, "/*M!", 4) != NULL;
 }
 
+/* MySQL has had IF NOT EXISTS of routines since 8.0.29, of views since 9.1. Without it the
+ * statement is refused where the name is taken: whether what has it is the same, a person has to
+ * say. */
+static bool knows_if_not_exists(const struct dialect *to, bool view)
+{
+    return map_is_mariadb(to) || to->version >= (view ? 90100U : 80029U);
+}
+
 static int rewritten(struct ddl_build *d, const struct tokens *t, struct strbuf *sql)
 {
     bool view = d->s->kind == DDL_CREATE_VIEW || d->s->kind == DDL_ALTER_VIEW;
@@ -232,7 +240,9 @@ static int rewritten(struct ddl_build *d, const struct tokens *t, struct strbuf 
                                .names = d->job->names,
                                .overrides = d->job->collation_overrides,
                                .default_db = view ? d->job->default_db : NULL,
-                               .to = d->job->to };
+                               .to = d->job->to,
+                               .keep_if_not_exists =
+                                   !d->s->or_replace && knows_if_not_exists(d->job->to, view) };
     _cleanup_(freep)
     char *text = NULL;
     int rc = view ? rewrite_view(&job, &text, d->err) : rewrite_routine(&job, &text, d->err);

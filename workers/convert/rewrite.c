@@ -166,7 +166,7 @@ static bool skip_or_replace(struct rewriter *r, size_t *i, bool routine)
 static size_t head(struct rewriter *r, const char *const *keywords)
 {
     bool routine = strcmp(keywords[0], "VIEW") != 0;
-    size_t i = 0;
+    size_t i = 0, behind;
 
     while (i < r->t.count) {
         if (skip_or_replace(r, &i, routine))
@@ -183,7 +183,9 @@ static size_t head(struct rewriter *r, const char *const *keywords)
             if (!tokens_word(&r->t, i, keywords[k]) || !tokens_is_name(&r->t, i + 1))
                 continue;
             rewriter_copy_to(r, i + 1);
-            i = behind_if_not_exists(&r->t, i + 1) - 1;
+            behind = behind_if_not_exists(&r->t, i + 1) - 1;
+            strbuf_adds(&r->out, behind > i && r->job->keep_if_not_exists ? "IF NOT EXISTS " : "");
+            i = behind;
             i += tokens_punct(&r->t, i + 2, '.') ? 3 : 1;
             sql_table(&r->out, r->job->mapped_db, r->job->mapped_name);
             rewriter_skip(r, i);
@@ -192,6 +194,26 @@ static size_t head(struct rewriter *r, const char *const *keywords)
         i++;
     }
     return r->t.count;
+}
+
+static bool beyond_ascii(const struct token *t)
+{
+    for (size_t i = 0; i < t->len; i++)
+        if ((unsigned char)t->text[i] >= 0x80)
+            return true;
+    return false;
+}
+
+bool rewrite_bytes_kept(const struct tokens *t, const char *client_charset)
+{
+    if (client_charset == NULL || strncasecmp(client_charset, "utf8", 4) == 0 ||
+        strcasecmp(client_charset, "binary") == 0)
+        return true;
+    for (size_t i = 0; i + 1 < t->count; i++)
+        if (t->list[i].kind == TOK_WORD && t->list[i].text[0] == '_' &&
+            t->list[i + 1].kind == TOK_STRING && beyond_ascii(&t->list[i + 1]))
+            return false;
+    return true;
 }
 
 static int finish(struct rewriter *r, char **ret, struct err *err)

@@ -30,7 +30,20 @@ struct rewrite_job {
      * qualified all of them */
     const char *default_db;
     const struct dialect *to;
+    bool keep_if_not_exists; /* the target knows it there; else it is dropped */
 };
+
+/*
+ * rewrite_bytes_kept() - does text with introducers mean the same when it is sent as UTF-8?
+ *
+ * @client_charset  what its author's client spoke; NULL: UTF-8
+ * The bytes of _latin1'é' are the client's, whatever the introducer says; a text that was converted
+ * from another set to UTF-8 has other ones. False: it has such a text.
+ */
+bool rewrite_bytes_kept(const struct tokens *t, const char *client_charset);
+#define REWRITE_BYTES_LOST                                                                         \
+    "it has a text with an introducer (_latin1'…') beyond ASCII, written by a client of the "    \
+    "character set %s: its bytes are not carried; create it at the target by hand"
 
 /* rewrite_view(): CREATE … VIEW `db`.`name` … AS …; ALTER … VIEW likewise. Errors of all:
  * ERR_SCHEMA_CONVERT. */

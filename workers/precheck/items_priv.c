@@ -191,10 +191,35 @@ int item_struct_read(struct precheck *p, enum end end, struct verdict *v, struct
     return 0;
 }
 
+/*
+ * A server with a binlog wants SUPER of who creates a function, and of the function that it says to
+ * be harmless (DETERMINISTIC, NO SQL, READS SQL DATA): one that the source took without may come.
+ * Source: MySQL manual, "Stored Program Binary Logging".
+ */
+static void function_creators(const struct needs *n, const char *what)
+{
+    static const char trust[] = "log_bin_trust_function_creators";
+    const struct precheck *p = n->p;
+
+    if (!precheck_on(p, n->end, "log_bin") || precheck_var(p, n->end, trust) == NULL ||
+        precheck_on(p, n->end, trust))
+        return;
+    if (!grants_has(p->ends[n->end].grants, "SUPER", NULL, NULL))
+        verdict_say(n->v, V_WARNING, "%s is OFF: %s can't be created by an account without SUPER",
+                    trust, what);
+    else if (p->ends[END_SOURCE].conn != NULL && precheck_on(p, END_SOURCE, trust))
+        verdict_say(n->v, V_WARNING,
+                    "%s is OFF, but ON at the source: a function that does not say DETERMINISTIC, "
+                    "NO SQL or READS SQL DATA can't be created",
+                    trust);
+    else
+        return;
+    verdict_advise(n->v, "SET GLOBAL %s = ON; at the target.", trust);
+}
+
 int item_create(struct precheck *p, enum end end, struct verdict *v, struct err *err)
 {
     struct needs n = { p, end, v, V_FAILED };
-    const struct grants *g = p->ends[end].grants;
 
     (void)err;
     need_tables(&n, "CREATE,ALTER,INDEX,REFERENCES");
@@ -204,15 +229,7 @@ int item_create(struct precheck *p, enum end end, struct verdict *v, struct err 
         each_database(&n, true, need_db, "TRIGGER");
     if (wants(p->w->task, "eventMigration"))
         each_database(&n, true, need_db, "EVENT");
-    if (precheck_on(p, end, "log_bin") &&
-        precheck_var(p, end, "log_bin_trust_function_creators") != NULL &&
-        !precheck_on(p, end, "log_bin_trust_function_creators") &&
-        !grants_has(g, "SUPER", NULL, NULL)) {
-        verdict_say(v, V_WARNING,
-                    "log_bin_trust_function_creators is OFF: functions and triggers can't be "
-                    "created by an account without SUPER");
-        verdict_advise(v, "SET GLOBAL log_bin_trust_function_creators = ON; at the target.");
-    }
+    function_creators(&n, "functions and triggers");
     return 0;
 }
 
@@ -225,5 +242,11 @@ int item_write(struct precheck *p, enum end end, struct verdict *v, struct err *
     need_tables(&n, "SELECT,INSERT,UPDATE,DELETE");
     if (p->w->task->do_incr && json_len(ddl) > 0)
         each_database(&n, false, need_db, "CREATE,ALTER,DROP,INDEX");
+    for (size_t i = 0; p->w->task->do_incr && i < json_len(ddl); i++) {
+        const char *kind = json_at_str(ddl, i);
+
+        if (kind != NULL && strcasecmp(kind, "CREATE_FUNCTION") == 0)
+            function_creators(&n, "functions that come by CREATE FUNCTION");
+    }
     return 0;
 }

@@ -144,8 +144,40 @@ static int load_collations(struct conn *c, struct map *ret, struct err *err)
 struct charsets {
     struct precheck *p;
     struct map *have, *seen, *overrides;
-    struct name_list missing, changed;
+    struct name_list missing, changed, blanks;
 };
+
+/* Do blanks at the end count? MySQL's 0900 collations and MariaDB's nopad ones are NO PAD. */
+static bool blanks_count(const char *collation)
+{
+    return strstr(collation, "_nopad") != NULL || strstr(collation, "_0900_") != NULL ||
+           strcasecmp(collation, "binary") == 0;
+}
+
+/* 'a' and 'a ' are two keys under a NO PAD collation, one under the others. */
+static void unique_blanks(struct charsets *cs, const struct table *t)
+{
+    for (size_t i = 0; i < t->index_count; i++) {
+        const struct index *x = &t->indexes[i];
+
+        for (size_t k = 0; x->unique && k < x->column_count; k++) {
+            const struct column *c =
+                x->columns[k] < t->column_count ? &t->columns[x->columns[k]] : NULL;
+            char mapped[MAP_NAME_MAX];
+            const char *chosen;
+
+            if (c == NULL || c->collation == NULL)
+                continue;
+            chosen = map_override(cs->overrides, c->collation);
+            if (map_collation(&cs->p->ends[END_SINK].dialect,
+                              chosen != NULL ? chosen : c->collation, mapped) == MAP_NONE ||
+                blanks_count(c->collation) == blanks_count(mapped))
+                continue;
+            names_add(&cs->blanks, "%s.%s.%s of key %s (%s: blanks %s)", t->db, t->name, c->name,
+                      x->name, mapped, blanks_count(mapped) ? "count" : "don't count");
+        }
+    }
+}
 
 static void one_collation(struct charsets *cs, const char *name)
 {
@@ -169,9 +201,12 @@ int item_charset(struct precheck *p, enum end end, struct verdict *v, struct err
     struct map *have = map_new(), *seen = map_new();
     _cleanup_(map_freep)
     struct map *overrides = NULL;
-    struct charsets cs = {
-        .p = p, .have = have, .seen = seen, .missing = NAME_LIST, .changed = NAME_LIST
-    };
+    struct charsets cs = { .p = p,
+                           .have = have,
+                           .seen = seen,
+                           .missing = NAME_LIST,
+                           .changed = NAME_LIST,
+                           .blanks = NAME_LIST };
 
     if (have == NULL || seen == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
@@ -185,6 +220,7 @@ int item_charset(struct precheck *p, enum end end, struct verdict *v, struct err
         one_collation(&cs, t->collation);
         for (size_t k = 0; k < t->column_count; k++)
             one_collation(&cs, t->columns[k].collation);
+        unique_blanks(&cs, t);
     }
     if (cs.missing.count > 0) {
         verdict_say(v, V_FAILED, "the target has no collation %s", names_text(&cs.missing));
@@ -197,8 +233,18 @@ int item_charset(struct precheck *p, enum end end, struct verdict *v, struct err
         verdict_say(v, V_WARNING, "collations are mapped: %s", names_text(&cs.changed));
         verdict_advise(v, "Order and equality may differ in rare cases: see docs/schema.md.");
     }
+    if (cs.blanks.count > 0) {
+        verdict_say(v, V_WARNING,
+                    "blanks at the end of a value count at one end only, in unique keys: %s",
+                    names_text(&cs.blanks));
+        verdict_advise(v,
+                       "Where values differ by such blanks alone, the target refuses one of them "
+                       "as a duplicate: change them, or name another collation in "
+                       "collationMapping.");
+    }
     names_done(&cs.missing);
     names_done(&cs.changed);
+    names_done(&cs.blanks);
     return 0;
 }
 

@@ -43,6 +43,7 @@ void objects_done(struct objects *o)
         free(x->table);
         free(x->text);
         free(x->sql_mode);
+        free(x->client);
         free(x->collation);
         free(x->time_zone);
         free(x->failure);
@@ -102,6 +103,7 @@ static int read_text(struct schema_ctx *c, struct object *x, struct err *err)
     if (rc == 1) {
         x->text = copy_column(&r, kinds[x->kind].text_column);
         x->sql_mode = copy_column(&r, "sql_mode");
+        x->client = copy_column(&r, "character_set_client");
         x->collation = copy_column(&r, "collation_connection");
         x->time_zone = copy_column(&r, "time_zone");
     }
@@ -118,6 +120,38 @@ static int read_text(struct schema_ctx *c, struct object *x, struct err *err)
                           "grant it what docs/privileges.md names for routines, or leave them out");
     }
     return 0;
+}
+
+/* Its literals have the character set and collation of the connection it was made by. */
+static int judge_collation(struct schema_ctx *c, struct object *x, const char *what,
+                           struct err *err)
+{
+    const struct create_job job = { .to = &c->to,
+                                    .collations = c->collations,
+                                    .overrides = c->overrides };
+    char mapped[MAP_NAME_MAX];
+
+    if (x->collation == NULL || !create_collation(&job, what, x->collation, mapped, &c->notes))
+        return 0;
+    free(x->collation);
+    x->collation = strdup(mapped);
+    return x->collation == NULL ? err_set(err, ERR_NOMEM, "out of memory") : 0;
+}
+
+/* What keeps the text from meaning at the target what it means here goes to the notes. */
+static int judge(struct schema_ctx *c, struct object *x, struct err *err)
+{
+    struct tokens t = { 0 };
+    const char *text = x->text == NULL ? "" : x->text; /* read_text() has seen to it */
+    char what[600];
+
+    (void)snprintf(what, sizeof(what), "%s %s.%s", kinds[x->kind].name, x->db, x->name);
+    if (tokens_read(text, strlen(text), x->sql_mode, &t, err) < 0)
+        return err_wrap(err, "%s", what);
+    if (!rewrite_bytes_kept(&t, x->client))
+        notes_add(&c->notes, NOTE_REFUSED, what, REWRITE_BYTES_LOST, x->client);
+    tokens_done(&t);
+    return judge_collation(c, x, what, err);
 }
 
 /* A list query with %s in place of the database's name; columns: name[, table]. */
@@ -185,7 +219,7 @@ static int list_all(const struct listing *l, bool whole_only, struct err *err)
             return -1;
     }
     for (size_t i = from; i < l->out->count && kinds[l->kind].keyword != NULL; i++)
-        if (read_text(l->c, &l->out->list[i], err) < 0)
+        if (read_text(l->c, &l->out->list[i], err) < 0 || judge(l->c, &l->out->list[i], err) < 0)
             return -1;
     return 0;
 }
@@ -258,7 +292,7 @@ int objects_uncarried(struct schema_ctx *c, struct err *err)
  * making. */
 static int object_session(struct schema_ctx *c, const struct object *o, struct err *err)
 {
-    char mode[1024], collation[MAP_NAME_MAX], name[SQL_NAME_MAX];
+    char mode[1024], name[SQL_NAME_MAX];
     struct err ignored = { 0 };
 
     /* A view names the functions of its own database without the database. */
@@ -269,10 +303,9 @@ static int object_session(struct schema_ctx *c, const struct object *o, struct e
         if (conn_execf(c->dst, err, "SET SESSION sql_mode = '%s'", mode) < 0)
             return -1;
     }
-    if (o->collation != NULL && map_collation(&c->to, o->collation, collation) != MAP_NONE) {
-        if (strspn(collation, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(collation))
-            (void)conn_execf(c->dst, &ignored, "SET SESSION collation_connection = %s", collation);
-    }
+    if (o->collation != NULL && conn_execf(c->dst, err, "SET SESSION collation_connection = %s",
+                                           sql_name_text(o->collation, name)) < 0)
+        return -1;
     if (o->time_zone != NULL && strchr(o->time_zone, '\'') == NULL &&
         strchr(o->time_zone, '\\') == NULL)
         (void)conn_execf(c->dst, &ignored, "SET SESSION time_zone = '%s'", o->time_zone);

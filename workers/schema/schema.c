@@ -124,7 +124,7 @@ static int create_database(struct schema_ctx *c, const char *name, const char *c
 {
     _cleanup_(strbuf_done)
     struct strbuf sql = STRBUF(4096);
-    char mapped[MAP_NAME_MAX], set[MAP_NAME_MAX], what[600];
+    char mapped[MAP_NAME_MAX], what[600];
     struct create_job job = { .to = &c->to,
                               .collations = c->collations,
                               .overrides = c->overrides };
@@ -134,8 +134,8 @@ static int create_database(struct schema_ctx *c, const char *name, const char *c
     sql_name(&sql, name);
     (void)snprintf(what, sizeof(what), "database %s", name);
     if (create_collation(&job, what, collation, mapped, &notes)) {
-        map_charset_of(mapped, set);
-        strbuf_addf(&sql, " CHARACTER SET %s COLLATE %s", set, mapped);
+        strbuf_addc(&sql, ' ');
+        create_collation_text(mapped, &sql);
     }
     notes_report(&notes, c->w->report);
     notes_done(&notes);

@@ -21,7 +21,9 @@ struct object {
     char *mapped_db, *mapped_name;
     char *table; /* OBJ_TRIGGER: mapped name of its table */
     char *text;  /* SHOW CREATE … */
-    char *sql_mode, *collation, *time_zone;
+    char *sql_mode, *time_zone;
+    char *client;    /* the character set that its author's client spoke */
+    char *collation; /* collation_connection of its making; once listed, the target's name of it */
     bool done;
     char *failure; /* OBJ_VIEW: why the last try failed */
 };

@@ -15,6 +15,7 @@
 #include "base/banned.h"
 
 static const struct dialect mysql97 = { .flavour = FLAVOUR_MYSQL, .version = 90704 };
+static const struct dialect mysql90 = { .flavour = FLAVOUR_MYSQL, .version = 90001 };
 static const struct dialect mysql57 = { .flavour = FLAVOUR_MYSQL, .version = 50744 };
 static const struct dialect mysql56 = { .flavour = FLAVOUR_MYSQL, .version = 50624 };
 static const struct dialect maria = { .flavour = FLAVOUR_MARIADB, .version = 101119 };
@@ -131,6 +132,17 @@ static const struct sample samples[] = {
     { &mysql97, &maria, "", "ALTER TABLE t ADD CONSTRAINT x CHECK (a > 1) NOT ENFORCED", "" },
     { &mysql97, &maria, "", "ALTER TABLE t ALTER CHECK x NOT ENFORCED", T "DROP CONSTRAINT IF EXISTS `x`" },
     { &mysql97, &maria, "", "ALTER TABLE t ALTER CHECK x ENFORCED", NULL },
+    /* names that the source's server gave */
+    { &mysql97, &maria, "", "CREATE TABLE t (id INT CHECK (id <> 2), rank INT, CHECK (c > 0), CONSTRAINT own CHECK (id > 3), CHECK (rank < 100))",
+      C "`id` int(11),\n  `rank` int(11),\n  CONSTRAINT `own` CHECK (`id` > 3),\n  CONSTRAINT `t_chk_3` CHECK (`rank` < 100),\n  CONSTRAINT `t_chk_1` CHECK (`id` <> 2)" TAIL },
+    { &mysql97, &maria, "", "ALTER TABLE t DROP CHECK t_chk_1", T "DROP CONSTRAINT `t_chk_1`" },
+    { &mysql97, &maria, "", "ALTER TABLE t ALTER CHECK t_chk_12 NOT ENFORCED", T "DROP CONSTRAINT `t_chk_12`" },
+    { &mysql97, &maria, "", "ALTER TABLE t DROP CHECK _chk_, DROP CONSTRAINT t_chk_1a", T "DROP CONSTRAINT IF EXISTS `_chk_`, DROP CONSTRAINT IF EXISTS `t_chk_1a`" },
+    { &maria, &mysql97, "", "ALTER TABLE t DROP CONSTRAINT CONSTRAINT_2", T "DROP CONSTRAINT `CONSTRAINT_2`" },
+    { &maria, &maria, "", "ALTER TABLE t DROP CONSTRAINT own", T "DROP CONSTRAINT IF EXISTS `own`" },
+    { &maria, &maria, "", "ALTER TABLE t DROP CONSTRAINT IF EXISTS CONSTRAINT_2", NULL },
+    { &mysql97, &mysql97, "", "ALTER TABLE t DROP CHECK t_chk_1", NULL },
+    { &mysql97, &mysql97, "", "ALTER TABLE t ALTER CHECK t_chk_1 NOT ENFORCED", NULL },
     { &mysql56, &mysql97, "", "ALTER TABLE t ADD CHECK (a > 1)", "" },
     { &mysql97, &maria, "", "ALTER TABLE t RENAME COLUMN a TO n", T "RENAME COLUMN `a` TO `n`" },
     { &mysql97, &mysql57, "", "ALTER TABLE t RENAME COLUMN a TO n", NULL },
@@ -178,6 +190,11 @@ static const struct sample samples[] = {
     { &mysql97, &maria, "", "ALTER SQL SECURITY INVOKER VIEW t AS WITH RECURSIVE u AS (SELECT 1), z (x) AS (SELECT * FROM out) SELECT * FROM u, z", "ALTER SQL SECURITY INVOKER VIEW `shop2`.`t2` AS WITH RECURSIVE u AS (SELECT 1), z (x) AS (SELECT * FROM `shop2`.`out`) SELECT * FROM u, z" },
     { &maria, &mysql97, "", "CREATE OR REPLACE DEFINER=root@127.0.0.1 PROCEDURE IF NOT EXISTS t (x INT) /* why */ SELECT 'a\"b'", "DROP PROCEDURE IF EXISTS `shop2`.`t2`; CREATE PROCEDURE `shop2`.`t2` (x INT) /* why */ SELECT 'a\"b'" },
     { &mysql97, &maria, "", "CREATE /*!50003 FUNCTION t() RETURNS INT */ RETURN 1", "CREATE FUNCTION `shop2`.`t2`() RETURNS INT RETURN 1" },
+    { &maria, &maria, "", "CREATE VIEW IF NOT EXISTS t AS SELECT 1", "CREATE VIEW IF NOT EXISTS `shop2`.`t2` AS SELECT 1" },
+    { &maria, &mysql97, "", "CREATE DEFINER=`x`@`%` FUNCTION IF NOT EXISTS t() RETURNS INT RETURN 1", "CREATE FUNCTION IF NOT EXISTS `shop2`.`t2`() RETURNS INT RETURN 1" },
+    { &mysql97, &mysql57, "", "CREATE PROCEDURE IF NOT EXISTS t() SELECT 1", "CREATE PROCEDURE `shop2`.`t2`() SELECT 1" },
+    { &mysql97, &mysql90, "", "CREATE PROCEDURE IF NOT EXISTS shop.t() SELECT 1", "CREATE PROCEDURE IF NOT EXISTS `shop2`.`t2`() SELECT 1" },
+    { &mysql97, &mysql90, "", "CREATE VIEW IF NOT EXISTS t AS SELECT 1", "CREATE VIEW `shop2`.`t2` AS SELECT 1" },
     { &mysql97, &maria, "", "DROP FUNCTION IF EXISTS t", "DROP FUNCTION IF EXISTS `shop2`.`t2`" },
     { &mysql97, &maria, "", "CREATE TRIGGER x BEFORE INSERT ON t FOR EACH ROW SET @a = 1", NULL },
 };
@@ -194,6 +211,8 @@ static struct map *name_map(void)
     assert_int_equal(0, map_set(m, "shop\1u", &names[2]));
     return m;
 }
+
+static const char *client_charset, *connection_collation; /* of what run() converts */
 
 static int run(const struct sample *s, size_t len, struct ddl_result *made, struct notes *notes,
                struct err *err)
@@ -229,7 +248,9 @@ static int run(const struct sample *s, size_t len, struct ddl_result *made, stru
                            .before = &before,
                            .after = &after,
                            .default_db = shop,
-                           .sql_mode = s->mode };
+                           .sql_mode = s->mode,
+                           .client_charset = client_charset,
+                           .connection_collation = connection_collation };
 
     after.column_count++;
     if (json_type) {
@@ -300,6 +321,47 @@ static void cut_text_is_survived(void **state)
 }
 
 /* A table's statement means the same without the modes of quoting; a routine keeps them. */
+/* A view's literals have the collation of its connection; bytes behind an introducer are lost where
+ * the client did not speak UTF-8. */
+static void literals_keep_their_collation(void **state)
+{
+    static const struct {
+        const struct dialect *to;
+        const char *client, *collation, *sql, *expected; /* of the session; NULL: refused */
+    } rows[] = {
+        { &maria, "latin1", "latin1_german1_ci", "CREATE VIEW t AS SELECT 'é'",
+          "latin1_german1_ci" },
+        { &maria, "latin1", "utf8mb4_0900_ai_ci", "CREATE PROCEDURE t() SELECT 'x'",
+          "utf8mb4_uca1400_nopad_ai_ci" },
+        { &maria, "latin1", "latin1_bin", "DROP VIEW t", "" },
+        { &maria, "utf8mb4", "latin1_bin", "CREATE VIEW t AS SELECT _latin1'é'", "latin1_bin" },
+        { &maria, "latin1", "latin1_bin", "CREATE VIEW t AS SELECT _latin1'e'", "latin1_bin" },
+        { &maria, "latin1", "latin1_bin", "CREATE VIEW t AS SELECT _latin1'é'", NULL },
+        { &maria, "gbk", "latin1_bin", "ALTER TABLE t ALTER a SET DEFAULT _latin1 'é'", NULL },
+        { &maria, "latin1", "gb18030_chinese_ci", "CREATE VIEW t AS SELECT 1", NULL },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct sample s = { &mysql97, rows[i].to, "", rows[i].sql, "" };
+        struct ddl_result made = { 0 };
+        struct notes notes = { 0 };
+        struct err err = { 0 };
+
+        client_charset = rows[i].client;
+        connection_collation = rows[i].collation;
+        if (run(&s, strlen(s.sql), &made, &notes, &err) < 0)
+            fail_msg("%s: %s", rows[i].sql, err.message);
+        client_charset = connection_collation = NULL;
+        if ((rows[i].expected == NULL) != (notes.refused > 0))
+            fail_msg("%s: %zu refused", rows[i].sql, notes.refused);
+        if (rows[i].expected != NULL)
+            assert_string_equal(made.collation == NULL ? "" : made.collation, rows[i].expected);
+        ddl_result_done(&made);
+        notes_done(&notes);
+    }
+}
+
 static void the_session_is_the_statements(void **state)
 {
     static const struct {
@@ -330,6 +392,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(statements_are_converted_or_refused),
         cmocka_unit_test(cut_text_is_survived),
+        cmocka_unit_test(literals_keep_their_collation),
         cmocka_unit_test(the_session_is_the_statements),
     };
 

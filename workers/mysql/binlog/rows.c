@@ -115,12 +115,13 @@ static bool has_image(const struct rows *r, enum image image)
 static int alloc_images(struct rows *r, struct err *err)
 {
     size_t n = r->map->column_count;
+    size_t room = n > 0 ? n : 1; /* calloc(0) may answer NULL, which would be taken for no memory */
 
     for (enum image i = BEFORE; i < IMAGES; i++) {
         if (!has_image(r, i))
             continue;
-        r->values[i] = calloc(n, sizeof(*r->values[i]));
-        r->texts[i] = calloc(n, sizeof(*r->texts[i]));
+        r->values[i] = calloc(room, sizeof(*r->values[i]));
+        r->texts[i] = calloc(room, sizeof(*r->texts[i]));
         if (r->values[i] == NULL || r->texts[i] == NULL)
             return err_set(err, ERR_NOMEM, "out of memory");
         for (size_t k = 0; k < n; k++)

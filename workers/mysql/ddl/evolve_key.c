@@ -144,8 +144,8 @@ static int fill_fk(struct draft *d, const struct ddl_item *item, struct foreign_
         return -1;
     fold(d, fk->ref_db);
     fold(d, fk->ref_table);
-    fk->columns = calloc(item->part_count, sizeof(*fk->columns));
-    fk->ref_columns = calloc(item->part_count, sizeof(*fk->ref_columns));
+    fk->columns = calloc(item->part_count + 1, sizeof(*fk->columns));
+    fk->ref_columns = calloc(item->part_count + 1, sizeof(*fk->ref_columns));
     if (fk->columns == NULL || fk->ref_columns == NULL)
         return draft_nomem(d);
     fk->column_count = item->part_count;

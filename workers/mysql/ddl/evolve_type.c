@@ -229,7 +229,7 @@ static int labels(struct ddl_cursor *c, struct type_text *t)
 
 int type_read(struct ddl_cursor *c, struct type_text *t)
 {
-    uint64_t scale;
+    uint64_t scale = 0;
 
     if (type_name(c, t) < 0)
         return -1;
