@@ -159,6 +159,60 @@ static struct json_object *message_new(const char *t)
     return o;
 }
 
+/* Not in the middle of a character: the channel's documents are UTF-8. */
+static size_t cut_utf8(const char *text, size_t len, size_t max)
+{
+    if (len <= max)
+        return len;
+    while (max > 0 && ((unsigned char)text[max] & 0xc0) == 0x80)
+        max--;
+    return max;
+}
+
+/* How many bytes a character that begins here has; 0: it is none of UTF-8. */
+static size_t utf8_length(const unsigned char *at, size_t left)
+{
+    size_t n = at[0] < 0x80                    ? 1
+               : at[0] >= 0xc2 && at[0] < 0xe0 ? 2
+               : (at[0] & 0xf0) == 0xe0        ? 3
+               : at[0] >= 0xf0 && at[0] < 0xf5 ? 4
+                                               : 0;
+
+    for (size_t i = 1; i < n; i++) {
+        if (i >= left || (at[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    return n;
+}
+
+/* Any bytes, NUL among them, as text of a document; NULL: out of memory. */
+static char *clean_text(const char *text, size_t len)
+{
+    char *clean = malloc(len + 1);
+
+    if (clean == NULL)
+        return NULL;
+    if (len > 0)
+        memcpy(clean, text, len);
+    clean[len] = '\0';
+    for (size_t i = 0; i < len;) {
+        size_t n = clean[i] != '\0' ? utf8_length((const unsigned char *)clean + i, len - i) : 0;
+        if (n == 0)
+            clean[i++] = '?';
+        i += n;
+    }
+    return clean;
+}
+
+/* A statement may hold any bytes in its literals; the channel's documents hold text. */
+static void add_clean(struct json_object *m, const char *key, const char *text, size_t len)
+{
+    char *clean = clean_text(text, len);
+
+    json_add_str(m, key, clean != NULL ? clean : "");
+    free(clean);
+}
+
 static bool progress_is_due(struct report *r)
 {
     int64_t now = clock_mono_ms();
@@ -216,49 +270,13 @@ void report_event(struct report *r, const char *level, const char *event, const 
     va_end(ap);
     json_add_str(m, "level", level);
     json_add_str(m, "event", event);
-    json_add_str(m, "message", text);
+    add_clean(m, "message", text, strlen(text)); /* cut, perhaps within a character */
     send_message(r, m);
 }
 
-/* Not in the middle of a character: the channel's documents are UTF-8. */
-static size_t cut_utf8(const char *text, size_t len, size_t max)
+char *report_ddl_text(const char *sql, size_t len)
 {
-    if (len <= max)
-        return len;
-    while (max > 0 && ((unsigned char)text[max] & 0xc0) == 0x80)
-        max--;
-    return max;
-}
-
-/* How many bytes a character that begins here has; 0: it is none of UTF-8. */
-static size_t utf8_length(const unsigned char *at, size_t left)
-{
-    size_t n = at[0] < 0x80                    ? 1
-               : at[0] >= 0xc2 && at[0] < 0xe0 ? 2
-               : (at[0] & 0xf0) == 0xe0        ? 3
-               : at[0] >= 0xf0 && at[0] < 0xf5 ? 4
-                                               : 0;
-
-    for (size_t i = 1; i < n; i++) {
-        if (i >= left || (at[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    return n;
-}
-
-/* A statement may hold any bytes in its literals; the channel's documents hold text. */
-static void add_clean(struct json_object *m, const char *key, const char *text, size_t len)
-{
-    char *clean = strndup(text, len);
-
-    for (size_t i = 0; clean != NULL && i < len;) {
-        size_t n = utf8_length((const unsigned char *)clean + i, len - i);
-        if (n == 0)
-            clean[i++] = '?';
-        i += n;
-    }
-    json_add_str(m, key, clean != NULL ? clean : "");
-    free(clean);
+    return clean_text(sql, cut_utf8(sql, len, DDL_SQL_MAX));
 }
 
 static void add_list(struct json_object *m, const char *key, struct json_object *list)

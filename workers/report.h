@@ -52,6 +52,9 @@ struct ddl_report {
     struct json_object *objects, *target_sql; /* arrays of texts, borrowed; NULL: empty */
 };
 void report_ddl(struct report *r, const struct ddl_report *d);
+/* report_ddl_text(): a statement as report_ddl() tells it: cut, other bytes than UTF-8's replaced.
+ * Free it; NULL: out of memory. */
+char *report_ddl_text(const char *sql, size_t len);
 void report_endpoint(struct report *r, const char *end, const char *flavour, const char *version,
                      const char *charset, const char *zone);
 void report_error(struct report *r, const struct err *what, bool retrying);

@@ -132,7 +132,8 @@ struct json_object *task_incr_config(const struct task *t)
     return json_get(t->doc, "incrConfig");
 }
 
-enum ddl_decision task_ddl_decision(const struct task *t, const char *id, const char **ret_sql)
+enum ddl_decision task_ddl_decision(const struct task *t, const char *id, const char *statement,
+                                    const char **ret_sql)
 {
     struct json_object *list = json_get_array(t->doc, "ddlDecisions");
     enum ddl_decision found = DDL_UNDECIDED;
@@ -142,7 +143,8 @@ enum ddl_decision task_ddl_decision(const struct task *t, const char *id, const 
         struct json_object *o = json_at(list, i);
         const char *action = json_get_str(o, "action", ""), *sql = json_get_str(o, "sql", NULL);
 
-        if (strcmp(json_get_str(o, "id", ""), id) != 0)
+        if (strcmp(json_get_str(o, "id", ""), id) != 0 ||
+            strcmp(json_get_str(o, "statement", ""), statement) != 0)
             continue;
         if (strcmp(action, "SKIP") == 0) {
             found = DDL_SKIP;

@@ -51,7 +51,13 @@ struct json_object *task_incr_config(const struct task *t);
 
 /* What a person decided about a DDL statement at which the step had stopped (docs/ddl.md). */
 enum ddl_decision { DDL_UNDECIDED, DDL_SKIP, DDL_REPLACE };
-/* task_ddl_decision(): of the statement `id` ("file:pos"). *ret_sql: of DDL_REPLACE; borrowed. */
-enum ddl_decision task_ddl_decision(const struct task *t, const char *id, const char **ret_sql);
+/*
+ * task_ddl_decision() - of the statement `id` ("file:pos") with this text
+ *
+ * @statement  report_ddl_text(): after a failover or a reset binlog another one may stand at the id
+ * @ret_sql    of DDL_REPLACE; borrowed
+ */
+enum ddl_decision task_ddl_decision(const struct task *t, const char *id, const char *statement,
+                                    const char **ret_sql);
 
 #endif

@@ -96,6 +96,7 @@ struct copy {
     struct worker *w;
     struct fence fence;
     struct dialect src_dialect, dst_dialect;
+    char source_uuid[64];             /* the only server that is read; "": not known yet */
     struct catalog *catalog, *target; /* as stored; as found at the target */
     struct copy_table *tables;        /* one per table of the catalog */
     size_t count;
@@ -132,8 +133,15 @@ struct mover {
 
 /* True when the worker should leave what it is doing: asked to stop, or another thread failed. */
 bool copy_leaving(const struct copy *c);
-/* copy_open(): a connection with this copy's options; not retried here. */
+/* copy_open(): a connection with this copy's options; not retried here. One to the source leads to
+ * the server that the copy began at: else ERR_SOURCE_CHANGED (source.c). */
 int copy_open(struct copy *c, enum end end, struct conn **ret, struct err *err);
+/* copy_same_source(): 0, or -1 with ERR_SOURCE_CHANGED. Nothing is asked before the project's
+ * server is known: copy_source_is(). */
+int copy_same_source(const struct copy *c, struct conn *source, struct err *err);
+/* copy_source_is(): the server the starting position is of; "" with a copy alone: whoever answers
+ * on `source` now. */
+int copy_source_is(struct copy *c, const char *uuid, struct conn *source, struct err *err);
 /* copy_cut(): drops a connection whose streamed result is not wanted any more. */
 void copy_cut(struct conn **conn, struct result *r);
 

@@ -31,7 +31,13 @@ int copy_open(struct copy *c, enum end end, struct conn **ret, struct err *err)
 {
     const struct conn_options o = { .local_infile = end == END_SINK };
 
-    return conn_open(&c->w->task->ends[end], &o, ret, err);
+    if (conn_open(&c->w->task->ends[end], &o, ret, err) < 0)
+        return -1;
+    if (end == END_SINK || copy_same_source(c, *ret, err) == 0)
+        return 0;
+    conn_close(*ret);
+    *ret = NULL;
+    return -1;
 }
 
 void copy_tell(struct copy *c, const struct err *err)

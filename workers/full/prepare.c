@@ -106,17 +106,19 @@ static int load_catalog(struct copy *c, struct conn *src, struct err *err)
  * With incremental the relay has stored the catalog of the starting position, before which the copy
  * must not begin: what is written between the two would be in neither.
  */
-static int check_start(struct copy *c, struct conn *dst, struct err *err)
+static int check_start(struct copy *c, struct conn *src, struct conn *dst, struct err *err)
 {
+    _cleanup_(checkpoint_done)
     struct checkpoint start = { 0 };
-    int got =
-        control_checkpoint_get(dst, c->fence.schema, c->w->task->project_id, "incr", &start, err);
+    int got;
 
-    checkpoint_done(&start);
+    if (!c->w->task->do_incr)
+        return copy_source_is(c, "", src, err);
+    got = control_checkpoint_get(dst, c->fence.schema, c->w->task->project_id, "incr", &start, err);
     if (got < 0)
         return -1;
     return got == 1
-               ? 0
+               ? copy_source_is(c, start.source_uuid, src, err)
                : err_set(err, ERR_FLOW,
                          "the copy can't begin: the log pull has not noted its starting position");
 }
@@ -126,7 +128,7 @@ static int get_catalog(struct copy *c, struct conn *src, struct conn *dst, struc
     const char *project = c->w->task->project_id;
     int got;
 
-    if (c->w->task->do_incr && check_start(c, dst, err) < 0)
+    if (check_start(c, src, dst, err) < 0)
         return -1;
     got = control_schema_get(dst, c->fence.schema, project, &c->catalog, err);
     if (got != 0)

@@ -167,6 +167,7 @@ static int judge(struct ddl_case *c, struct err *err)
         .explicit_timestamps = session_explicit_timestamps(s, c->st),
         .utf8mb4_collation = collation_of(s, q->utf8mb4_collation),
         .server_collation = collation_of(s, q->collation_server),
+        .error_code = q->error_code,
     };
     const struct statement_context context = { from.default_db, from.sql_mode, from.mariadb,
                                                from.version };
@@ -203,8 +204,15 @@ static int reload(struct ddl_case *c, struct err *err)
 
         if (!e->reload || e->now == NULL)
             continue;
-        if (ask_source(c->s, e->now, &t, err) < 0)
-            return err_wrap(err, "the structure behind %s", c->id);
+        if (ask_source(c->s, e->now, &t, err) < 0) {
+            if (err->code != ERR_TABLE_NOT_FOUND)
+                return err_wrap(err, "the structure behind %s", c->id);
+            err_reset(err);
+            outcome_tell(&c->o, "INFO", "table_left", "%s.%s is no more at the source", e->now->db,
+                         e->now->name);
+            e->now = NULL;
+            continue;
+        }
         got = scope_match(c->s->sync->scope, SCOPE_TABLE, t->db, t->name, &o, err);
         if (got == 1)
             got = table_apply_object(t, &o, err);
@@ -380,7 +388,9 @@ static int carry(struct ddl_case *c, struct err *err)
     if (c->o.pending != NULL &&
         (c->decision == DDL_UNDECIDED || (c->decision == DDL_SKIP && !c->o.can_skip)))
         return stop_here(c, c->o.can_skip, c->o.pending, err);
-    if (reload(c, err) < 0 || prepare(c, err) < 0)
+    if ((c->decision != DDL_SKIP || !c->o.half_done) && reload(c, err) < 0)
+        return -1;
+    if (prepare(c, err) < 0)
         return -1;
     if (ddl_works_run(c->s, c->st, &c->works, c->first_step, err) < 0)
         return is_answer(err) ? stop_here(c, true, err->message, err) : -1;
@@ -448,6 +458,8 @@ int ddl_seen(struct session *s, const struct group_statement *st, struct err *er
 {
     const struct ddl_world w = world_of(s);
     char file[BINLOG_FILE_TEXT_MAX];
+    _cleanup_(freep)
+    char *text = NULL;
     struct ddl_case c = { .s = s, .st = st };
     int got = st->parsed->kind == ST_UNKNOWN ? 1 : ddl_concerns(&w, st->parsed, err);
 
@@ -460,7 +472,10 @@ int ddl_seen(struct session *s, const struct group_statement *st, struct err *er
     c.first_step = ++s->ddl_statements * STEPS_A_STATEMENT;
     (void)snprintf(c.id, sizeof(c.id), "%s:%" PRIu64, binlog_file_text(&st->start, file),
                    st->start.offset);
-    c.decision = task_ddl_decision(s->sync->w->task, c.id, &c.replacement);
+    text = report_ddl_text(st->sql, st->sql_len);
+    if (text == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for a statement");
+    c.decision = task_ddl_decision(s->sync->w->task, c.id, text, &c.replacement);
     got = run_case(&c, err);
     case_done(&c);
     return got;

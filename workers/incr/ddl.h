@@ -8,6 +8,7 @@
 /* A statement for the target. */
 struct ddl_work {
     char *sql, *sql_mode, *default_db; /* sql_mode NULL: the session's own; default_db NULL: none */
+    char *collation; /* collation_connection it is to run under; NULL: the session's own */
     struct ddl_object *objects;
     size_t object_count;
     bool rows; /* changes rows: runs in the transaction that marks it done */

@@ -23,6 +23,7 @@ void ddl_works_done(struct ddl_works *w)
         free(x->sql);
         free(x->sql_mode);
         free(x->default_db);
+        free(x->collation);
     }
     free(w->list);
     *w = (struct ddl_works){ 0 };
@@ -158,6 +159,18 @@ static int fill_names(struct session *s, const struct ddl_outcome *o, struct nam
 
 /* ---- conversion ---- */
 
+static const char *collation_of_number(const struct session *s, unsigned number)
+{
+    return number != 0 ? facts_collation_name(s->facts, number) : NULL;
+}
+
+static const char *charset_of_number(const struct session *s, unsigned number)
+{
+    const char *collation = collation_of_number(s, number);
+
+    return collation != NULL ? facts_collation_charset(s->facts, collation) : NULL;
+}
+
 static int convert_one(struct session *s, const struct group_statement *st,
                        const struct ddl_outcome *o, const struct ddl_action *a,
                        const struct map *names, struct ddl_works *ret, struct notes *notes,
@@ -181,6 +194,8 @@ static int convert_one(struct session *s, const struct group_statement *st,
                            : a->after != NULL ? a->after->collation
                                               : NULL,
         .implicit_timestamps = !session_explicit_timestamps(s, st),
+        .client_charset = charset_of_number(s, st->query->charset_client),
+        .connection_collation = collation_of_number(s, st->query->collation_connection),
     };
     struct ddl_result result = { 0 };
     int got = 0;
@@ -190,9 +205,12 @@ static int convert_one(struct session *s, const struct group_statement *st,
     ddl_sql_mode_text(a->sql_mode, s->sync->source.flavour == FLAVOUR_MARIADB, mode);
     if (ddl_convert(&job, &result, notes, err) < 0)
         return -1;
-    for (size_t i = 0; got == 0 && i < result.count; i++)
+    for (size_t i = 0; got == 0 && i < result.count; i++) {
         got = add_statement(ret, result.sql[i], result.sql_mode, result.default_db, a->objects,
                             a->object_count, err);
+        if (got == 0 && !set_text(&ret->list[ret->count - 1].collation, result.collation))
+            got = err_set(err, ERR_NOMEM, "no memory for a statement");
+    }
     ddl_result_done(&result);
     return got;
 }

@@ -367,9 +367,32 @@ static bool names_are_foreign(const struct ddl_world *w, const struct ddl_statem
     return d->name_count > 0;
 }
 
-int ddl_judge(const struct ddl_world *w, const struct ddl_source *from,
-              const struct ddl_statement *d, const struct statement *refs, struct ddl_outcome *ret,
-              struct err *err)
+/* A statement that failed at the source, where that is known; else as if it had not. */
+static int judge_by_end(struct ddl_judge *j, struct ddl_statement *d, const struct statement *refs,
+                        struct err *err)
+{
+    int got;
+
+    switch (failed_as(j->from, d)) {
+    case FAILED_DROP:
+        d->if_exists = true;
+        return judge_kind(j, refs, err);
+    case FAILED_REPLACE:
+        judge_replaced_away(j);
+        return 0;
+    case FAILED_UNKNOWN:
+        got = judge_kind(j, refs, err);
+        if (got == 0 && j->o->concerned && !j->o->track_only && !j->o->failed)
+            judge_half_done(j);
+        return got;
+    case FAILED_NOT:
+        break;
+    }
+    return judge_kind(j, refs, err);
+}
+
+int ddl_judge(const struct ddl_world *w, const struct ddl_source *from, struct ddl_statement *d,
+              const struct statement *refs, struct ddl_outcome *ret, struct err *err)
 {
     struct ddl_outcome o = {
         .kind = d->kind, .listed_as = d->kind, .carried = true, .next_number = w->next_number
@@ -383,7 +406,7 @@ int ddl_judge(const struct ddl_world *w, const struct ddl_source *from,
     int got = 0;
 
     if (!names_are_foreign(w, d) && (d->name_count > 0 || d->kind == DDL_OTHER))
-        got = judge_kind(&j, refs, err);
+        got = judge_by_end(&j, d, refs, err);
     if (got == 0 && o.failed)
         got = err_set(err, ERR_NOMEM, "no memory to judge a DDL statement");
     if (got < 0) {

@@ -34,6 +34,7 @@ struct ddl_source {
     unsigned version;
     const char *utf8mb4_collation; /* or NULL */
     const char *server_collation;  /* of the session, or NULL */
+    unsigned error_code;           /* of the source's server; 0: it did not fail */
 };
 
 /* What it is judged against; all borrowed. */
@@ -89,6 +90,7 @@ struct ddl_outcome {
     enum ddl_kind kind;
     enum ddl_kind listed_as; /* the kind that decides whether it is carried */
     bool carried;
+    bool half_done;             /* it failed at the source: when it is skipped, nothing changes */
     char *pending;              /* why it can't go on, or NULL */
     bool can_skip;              /* … and a person may say that it is to be left out */
     struct ddl_entry **entries; /* tables looked at: changed where now is not before */
@@ -118,12 +120,12 @@ void ddl_outcome_reload(struct ddl_outcome *o, const struct plans *plans, const 
 /*
  * ddl_judge() - `d` of `from` in this world
  *
+ * @d     gets if_exists where it failed at the source for a name that was not there
  * @refs  of the same statement, for kinds that ddl_parse() takes no names of
  * Errors: ERR_NOMEM only; whatever else is wrong is `pending`.
  */
-int ddl_judge(const struct ddl_world *w, const struct ddl_source *from,
-              const struct ddl_statement *d, const struct statement *refs, struct ddl_outcome *ret,
-              struct err *err);
+int ddl_judge(const struct ddl_world *w, const struct ddl_source *from, struct ddl_statement *d,
+              const struct statement *refs, struct ddl_outcome *ret, struct err *err);
 /* ddl_concerns(): may this statement touch the project at all? Cheap, too often rather than too
  * rarely true. 1, 0, -1. */
 int ddl_concerns(const struct ddl_world *w, const struct statement *refs, struct err *err);
@@ -172,6 +174,23 @@ int judge_rename_table(struct ddl_judge *j, struct err *err);
 int judge_truncate_table(struct ddl_judge *j, struct err *err);
 int judge_alter_entry(struct ddl_judge *j, const struct ddl_statement *d, struct ddl_entry *e,
                       const struct evolve_context *c, struct err *err);
+
+/* ddl_foreign.c: `was` is called `to` now; columns of `parent` are called as `d` says; `t`, which
+ * was called `was`. */
+void foreign_parent_renamed(struct ddl_judge *j, const struct table *was,
+                            const struct ddl_name *to);
+void foreign_columns_renamed(struct ddl_judge *j, const struct ddl_statement *d,
+                             const struct table *parent);
+void foreign_names_follow(struct ddl_judge *j, struct table *t, const char *was);
+
+/* ddl_failed.c: a statement that the source logged with an error: it may be done in part. */
+enum failed_as { FAILED_NOT, FAILED_DROP, FAILED_REPLACE, FAILED_UNKNOWN };
+/* failed_as(): FAILED_DROP: what was there of its names is gone; FAILED_REPLACE: CREATE OR REPLACE
+ * dropped the old table and made no new one. */
+enum failed_as failed_as(const struct ddl_source *from, const struct ddl_statement *d);
+void judge_replaced_away(struct ddl_judge *j);
+/* judge_half_done(): as j->o says it would concern the project, a person has to look. */
+void judge_half_done(struct ddl_judge *j);
 
 /* ddl_shadow.c: tables of gh-ost and pt-online-schema-change. */
 enum shadow_role { SHADOW_NONE, SHADOW_NEW, SHADOW_OTHER /* change log, sentry, old table */ };

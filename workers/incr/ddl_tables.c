@@ -212,7 +212,8 @@ int judge_create_table(struct ddl_judge *j, struct err *err)
 
 static void rename_entry(struct ddl_judge *j, struct ddl_entry *e, const struct ddl_name *to)
 {
-    struct table *t = outcome_copy(j, e->now);
+    const struct table *was = e->now;
+    struct table *t = outcome_copy(j, was);
     char *db, *name;
 
     if (t == NULL)
@@ -229,9 +230,11 @@ static void rename_entry(struct ddl_judge *j, struct ddl_entry *e, const struct 
     free(t->name);
     t->db = db;
     t->name = name;
-    t->number = e->now->number;
+    t->number = was->number;
+    foreign_names_follow(j, t, was->name);
     e->now = t;
     e->renamed = true;
+    foreign_parent_renamed(j, was, to);
 }
 
 /* A table that is not in the project gets a name that the project's rules select. */
@@ -484,6 +487,7 @@ int judge_alter_entry(struct ddl_judge *j, const struct ddl_statement *d, struct
                         "can't be told from what the copy has. Start the project anew",
                         before->db, before->name);
     outcome_change(j, e, after);
+    foreign_columns_renamed(j, d, before);
     check_key(j, e->now);
     return j->o->failed ? err_set(err, ERR_NOMEM, "no memory for a changed table") : 0;
 }

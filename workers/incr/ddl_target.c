@@ -132,14 +132,19 @@ static int enter(struct session *s, const struct group_statement *st, const stru
     char db[SQL_NAME_MAX];
     struct err refused = { 0 };
 
-    strbuf_adds(&sql, "SET @cw_sql_mode = @@SESSION.sql_mode, @cw_time_zone = "
-                      "@@SESSION.time_zone, SESSION time_zone = ");
+    strbuf_adds(&sql, "SET @cw_sql_mode = @@SESSION.sql_mode, @cw_collation = "
+                      "@@SESSION.collation_connection, @cw_time_zone = @@SESSION.time_zone,"
+                      " SESSION time_zone = ");
     add_zone(&sql, s, st);
     strbuf_addf(&sql, ", SESSION timestamp = %lld", (long long)st->ts);
     if (w->sql_mode != NULL) {
         strbuf_adds(&sql, ", SESSION sql_mode = CONCAT(");
         sql_string(&sql, w->sql_mode);
         strbuf_adds(&sql, ", ',NO_ENGINE_SUBSTITUTION')");
+    }
+    if (w->collation != NULL) {
+        strbuf_adds(&sql, ", SESSION collation_connection = ");
+        sql_name(&sql, w->collation);
     }
     if (strbuf_check(&sql, err) < 0 || conn_exec(s->conn, strbuf_str(&sql), sql.len, NULL, err) < 0)
         return err_wrap(err, "the session of the statement");
@@ -158,6 +163,7 @@ static int leave(struct session *s, struct err *err)
 {
     return conn_execf(s->conn, err,
                       "SET SESSION sql_mode = @cw_sql_mode, SESSION time_zone = @cw_time_zone,"
+                      " SESSION collation_connection = @cw_collation,"
                       " SESSION timestamp = DEFAULT");
 }
 

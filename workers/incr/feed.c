@@ -19,7 +19,7 @@ static int on_begin(void *ctx, const struct group_info *g, struct err *err)
 
     (void)err;
     s->info = *g;
-    s->xa = (struct xa){ .open = false };
+    xa_done(&s->xa);
     s->wanted = g->seq > s->base_lwm && !applied_has(&s->applied, g->seq);
     return s->wanted ? 0 : 1;
 }
@@ -118,6 +118,7 @@ void feed_done(struct session *s)
     s->big = NULL;
     txn_free(s->txn);
     s->txn = NULL;
+    xa_done(&s->xa);
 }
 
 /* ---- rows ---- */
@@ -176,7 +177,7 @@ static int on_savepoint(void *ctx, enum statement_kind kind, const char *name, s
             return err_set(err, ERR_NOMEM, "no memory for a transaction");
     }
     if (s->xa.open && s->big != NULL)
-        return err_set(err, ERR_NOT_SUPPORTED, "a savepoint in a very large XA transaction");
+        return xa_savepoint(s, kind == ST_ROLLBACK_TO, name, err);
     if (s->big != NULL) {
         if (big_send(s, 0, s->txn->stmt_count, err) < 0 || bundle_flush(s->big, err) < 0)
             return -1;

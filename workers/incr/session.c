@@ -188,8 +188,10 @@ static int load_facts(struct session *s, struct err *err)
     struct conn *source = NULL;
     int got = control_facts_get(s->conn, t->control_schema, t->project_id, &doc, err);
 
-    if (got != 0)
-        return got < 0 ? -1 : facts_from_json(doc, &s->facts, err);
+    if (got < 0)
+        return -1;
+    if (got == 1)
+        return facts_from_json(doc, &s->facts, err) < 0 ? -1 : era_names_compare(s, err);
     /* A project that was begun before they were kept. */
     if (conn_open(&t->ends[END_SOURCE], NULL, &source, err) < 0 ||
         facts_load(source, &s->sync->source, &s->facts, err) < 0)
@@ -534,20 +536,6 @@ int session_rebuild(struct session *s, struct ddl_outcome *o, struct err *err)
 
 /* ---- the loop ---- */
 
-/* The source has failed over: positions are the new server's from here on. */
-static int new_era(struct session *s, const struct record *r, struct err *err)
-{
-    if (session_wait_idle(s, err) < 0 || session_checkpoint(s, err) < 0)
-        return -1;
-    FAULT("incr.era.between");
-    (void)snprintf(s->cp.source_uuid, sizeof(s->cp.source_uuid), "%s", r->source_uuid);
-    if (!group_open(s->group))
-        s->cp.pos = r->start; /* else the open one's end gets there, with its number */
-    log_warn("incr", "new_era", "era=%u source=%s seq=%" PRIu64 " open=%d", r->start.era,
-             r->source_uuid, s->cp.seq, group_open(s->group));
-    return group_era(s->group, &r->start, err);
-}
-
 static int loop(struct session *s, struct err *err)
 {
     for (;;) {
@@ -567,7 +555,7 @@ static int loop(struct session *s, struct err *err)
         } else if (r.kind == RECORD_MARK) {
             stats_mark(s, r.mark_us);
         } else if (r.kind == RECORD_ERA) {
-            if (new_era(s, &r, err) < 0)
+            if (era_begin(s, &r, err) < 0)
                 return -1;
         } else if (group_feed(s->group, &r, err) < 0) {
             return -1;

@@ -101,6 +101,12 @@ int session_rebuild(struct session *s, struct ddl_outcome *o, struct err *err);
 /* session_explicit_timestamps(): explicit_defaults_for_timestamp as the statement had it. */
 bool session_explicit_timestamps(const struct session *s, const struct group_statement *st);
 
+/* era.c: the source has failed over: positions are the new server's from here on, and what is known
+ * of the server is asked again. */
+int era_begin(struct session *s, const struct record *r, struct err *err);
+/* era_names_compare(): 0, or ERR_SOURCE_CHANGED: names mean other tables than they did. */
+int era_names_compare(const struct session *s, struct err *err);
+
 extern const struct group_ops feed_ops; /* ctx: struct session */
 void feed_done(struct session *s);      /* what a group left open */
 

@@ -367,7 +367,14 @@ static int where_row(const struct sqlwriter *w, struct txn *t, const struct tabl
 
 static bool rolls_back(const struct table *t)
 {
-    return t->engine == NULL || strcasecmp(t->engine, "MyISAM") != 0;
+    static const char *const not [] = {
+        "MyISAM", "Aria", "MEMORY", "MRG_MyISAM", "ARCHIVE", "CSV"
+    };
+
+    for (size_t i = 0; t->engine != NULL && i < ARRAY_SIZE(not ); i++)
+        if (strcasecmp(t->engine, not [i]) == 0)
+            return false;
+    return true;
 }
 
 static struct stmt stmt_of(const struct table_plan *p, enum stmt_kind kind,

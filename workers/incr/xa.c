@@ -1,7 +1,9 @@
 #include "workers/incr/xa.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/fault.h"
 #include "base/log.h"
@@ -184,27 +186,124 @@ static int write_part(struct session *s, const void *data, size_t len, struct er
     return bundle_flush(s->big, err);
 }
 
-/* The statements so far go into cw_xa. */
-static int store(struct session *s, struct err *err)
+/* One that no ROLLBACK takes back; tables without a key may have it in their copy. */
+static int run_at_once(struct session *s, size_t at, struct err *err)
+{
+    if (in_snapshot(s, s->txn->stmts[at].plan))
+        return 0;
+    s->big_mixed = true;
+    return bundle_add(s->big, s->txn, at, at + 1, err);
+}
+
+/* Statements [from, to) into cw_xa; a part ends with the last of them. */
+static int store_some(struct session *s, size_t from, size_t to, struct err *err)
 {
     _cleanup_(strbuf_done)
     struct strbuf doc = STRBUF(RECORD_MAX);
     size_t each = part_bytes(s);
 
-    if (alone(s, err) < 0)
-        return -1;
-    for (size_t i = 0; i < s->txn->stmt_count; i++)
-        put_stmt(&doc, s->txn, &s->txn->stmts[i]);
+    for (size_t i = from; i < to; i++) {
+        if (s->txn->stmts[i].own_tables)
+            put_stmt(&doc, s->txn, &s->txn->stmts[i]);
+        else if (run_at_once(s, i, err) < 0)
+            return -1;
+    }
     if (strbuf_check(&doc, err) < 0)
         return -1;
     for (size_t at = 0; at < doc.len; at += each)
         if (write_part(s, doc.data + at, MIN(each, doc.len - at), err) < 0)
             return -1;
-    s->big_rows += s->txn->row_count;
     s->big_bytes += doc.len;
+    return bundle_flush(s->big, err);
+}
+
+static int remember(struct xa *x, const char *name, struct err *err)
+{
+    struct xa_savepoint *grown =
+        reallocarray(x->savepoints, x->savepoint_count + 1, sizeof(*x->savepoints));
+
+    if (grown == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for a savepoint");
+    x->savepoints = grown;
+    grown[x->savepoint_count] = (struct xa_savepoint){ strdup(name), x->parts };
+    if (grown[x->savepoint_count].name == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for a savepoint");
+    x->savepoint_count++;
+    return 0;
+}
+
+/* The statements so far go into cw_xa. */
+static int store(struct session *s, struct err *err)
+{
+    size_t from = 0;
+
+    if (alone(s, err) < 0)
+        return -1;
+    for (size_t i = 0; i < s->txn->savepoint_count; i++) {
+        const struct savepoint *sp = &s->txn->savepoints[i];
+        if (store_some(s, from, MAX(from, sp->stmts), err) < 0 ||
+            remember(&s->xa, sp->name, err) < 0)
+            return -1;
+        from = MAX(from, sp->stmts);
+    }
+    if (store_some(s, from, s->txn->stmt_count, err) < 0)
+        return -1;
+    s->big_rows += s->txn->row_count;
     txn_forget(s->txn);
     FAULT("incr.xa.stored");
     return session_tick(s, err);
+}
+
+static void forget_savepoints(struct xa *x, size_t keep)
+{
+    while (x->savepoint_count > keep)
+        free(x->savepoints[--x->savepoint_count].name);
+}
+
+void xa_done(struct xa *x)
+{
+    forget_savepoints(x, 0);
+    free(x->savepoints);
+    *x = (struct xa){ .open = false };
+}
+
+/* What was stored since a savepoint. */
+static int remove_since(struct session *s, uint32_t parts, struct err *err)
+{
+    _cleanup_(strbuf_done)
+    struct strbuf sql = STRBUF(4096);
+
+    if (s->xa.parts == parts)
+        return 0;
+    strbuf_adds(&sql, "DELETE FROM ");
+    cw_xa(s, &sql);
+    where_xid(s, s->xa.xid, &sql);
+    strbuf_addf(&sql, " AND part >= %" PRIu32, parts);
+    if (strbuf_check(&sql, err) < 0 || bundle_text(s->big, strbuf_str(&sql), err) < 0)
+        return -1;
+    s->xa.parts = parts;
+    return bundle_flush(s->big, err);
+}
+
+int xa_savepoint(struct session *s, bool back, const char *name, struct err *err)
+{
+    struct xa *x = &s->xa;
+    size_t at;
+
+    if (store(s, err) < 0)
+        return -1;
+    if (!back)
+        return remember(x, name, err);
+    /* names are compared as the server does, case aside, and the last of a name is meant */
+    for (at = x->savepoint_count; at > 0; at--)
+        if (strcasecmp(x->savepoints[at - 1].name, name) == 0)
+            break;
+    if (at == 0)
+        return x->parts == 0 ? 0
+                             : err_set(err, ERR_BINLOG_EVENT,
+                                       "ROLLBACK TO a savepoint that was not set: %.100s", name);
+    forget_savepoints(x, at); /* the savepoint itself stays */
+    return remove_since(s, x->savepoints[at - 1].parts, err);
 }
 
 int xa_rows(struct session *s, struct err *err)

@@ -150,6 +150,8 @@ static int go_on_at(struct relay *r, struct conn *source, const char *uuid, stru
         return refuse(r, uuid, "MySQL and MariaDB know each other's positions not at all", err);
     if (!r->dialect.gtid_mysql && !r->dialect.gtid_mariadb)
         return refuse(r, uuid, "without GTIDs its binlog positions mean nothing here", err);
+    if (source_check_settings(source, err) < 0)
+        return -1;
     got = conn_open_retry(&r->task->ends[END_SINK], &(struct conn_options){ 0 }, r->w->report,
                           r->task->retry_minutes, &sink, err);
     if (got != 0)

@@ -252,3 +252,37 @@ int source_check_same(struct conn *c, const struct dialect *d, const struct binl
                ? check_history(c, d, here, gtids, err)
                : 0;
 }
+
+/* ---- settings ---- */
+
+int source_check_settings(struct conn *c, struct err *err)
+{
+    static const struct {
+        const char *name, *value;
+    } wanted[] = { { "binlog_format", "ROW" }, { "binlog_row_image", "FULL" } };
+    _cleanup_(result_done)
+    struct result r = { 0 };
+    int got;
+
+    if (conn_queryf(c, &r, err,
+                    "SHOW GLOBAL VARIABLES WHERE Variable_name IN"
+                    " ('binlog_format', 'binlog_row_image')") < 0)
+        return -1;
+    while ((got = result_next(&r, err)) == 1) {
+        const char *name = result_str(&r, 0, ""), *value = result_str(&r, 1, "");
+
+        for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+            if (strcasecmp(name, wanted[i].name) != 0 || strcasecmp(value, wanted[i].value) == 0)
+                continue;
+            (void)err_set(err, ERR_SOURCE_CHANGED,
+                          "the source is another server now, and its %s is %s: its binlog does not "
+                          "hold whole rows",
+                          name, value);
+            return err_advise(err,
+                              "SET GLOBAL %s = '%s'; there, in its configuration too, let its "
+                              "applications and its replication connect again, then resume.",
+                              name, wanted[i].value);
+        }
+    }
+    return got;
+}

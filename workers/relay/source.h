@@ -26,4 +26,8 @@ int source_check_same(struct conn *c, const struct dialect *d, const struct binl
 int source_check_other(struct conn *c, const struct dialect *d, const struct gtid_set *ours,
                        struct err *err);
 
+/* source_check_settings(): does it log every change, as rows, with all columns? A server that takes
+ * the place of another one was never prechecked. Errors: ERR_SOURCE_CHANGED. */
+int source_check_settings(struct conn *c, struct err *err);
+
 #endif

@@ -24,6 +24,7 @@ struct fixture {
     struct ddl_rules rules;
     struct ddl_shadow *shadows;
     size_t shadow_count;
+    unsigned error_code; /* of the statements that are judged */
     struct ddl_statement *d;
     struct statement refs;
     struct ddl_outcome o;
@@ -132,7 +133,8 @@ static const struct ddl_outcome *judge(struct fixture *f, const char *sql)
                                      .default_db = "d",
                                      .mariadb = true,
                                      .version = 101119,
-                                     .explicit_timestamps = true };
+                                     .explicit_timestamps = true,
+                                     .error_code = f->error_code };
     const struct statement_context c = { "d", 0, true, 101119 };
     struct err err = { 0 };
 
@@ -286,6 +288,91 @@ static void renames(void **state)
     assert_int_equal(o->action_count, 0);
 }
 
+/* b points at a, by a name of InnoDB's own. */
+static void point(struct table *child, const char *parent)
+{
+    child->fks = calloc(1, sizeof(*child->fks));
+    child->fk_count = 1;
+    child->fks[0] = (struct foreign_key){ .name = strdup("b_ibfk_1"),
+                                          .ref_db = strdup("d"),
+                                          .ref_table = strdup(parent),
+                                          .on_delete = strdup("RESTRICT"),
+                                          .on_update = strdup("RESTRICT"),
+                                          .columns = calloc(1, sizeof(char *)),
+                                          .ref_columns = calloc(1, sizeof(char *)),
+                                          .column_count = 1 };
+    child->fks[0].columns[0] = strdup("v");
+    child->fks[0].ref_columns[0] = strdup("id");
+}
+
+static void foreign_keys_follow(void **state)
+{
+    struct fixture *f = *state;
+    const struct foreign_key *fk;
+    const struct ddl_outcome *o;
+
+    point(f->catalog->tables[1], "a");
+    o = judge(f, "RENAME TABLE a TO c");
+    assert_null(o->pending);
+    fk = &changed(o, "b")->now->fks[0];
+    assert_string_equal(fk->ref_table, "c");
+    assert_string_equal(fk->name, "b_ibfk_1");
+    assert_int_equal(o->action_count, 1);
+    /* it is followed out of the project, too */
+    o = judge(f, "RENAME TABLE a TO p.away");
+    assert_string_equal(changed(o, "b")->now->fks[0].ref_db, "p");
+    assert_string_equal(changed(o, "b")->now->fks[0].ref_table, "away");
+    o = judge(f, "RENAME TABLE a TO t, b TO a, t TO b");
+    assert_string_equal(changed(o, "b")->now->name, "a");
+    assert_string_equal(changed(o, "b")->now->fks[0].ref_table, "b");
+    assert_string_equal(changed(o, "b")->now->fks[0].name, "a_ibfk_1");
+    o = judge(f, "ALTER TABLE a CHANGE id key_id INT NOT NULL, RENAME TO c");
+    assert_string_equal(changed(o, "b")->now->fks[0].ref_table, "c");
+    assert_string_equal(changed(o, "b")->now->fks[0].ref_columns[0], "key_id");
+    /* the server keeps the name of a parent that is gone */
+    o = judge(f, "DROP TABLE a");
+    assert_null(changed(o, "b"));
+}
+
+static void failed_half_way(void **state)
+{
+    struct fixture *f = *state;
+    const struct ddl_outcome *o;
+
+    f->error_code = 1051;
+    o = judge(f, "DROP TABLE a, not_there, p.unknown");
+    assert_null(o->pending);
+    assert_null(changed(o, "a")->now);
+    assert_true(f->d->if_exists);
+    f->error_code = 4092;
+    assert_null(judge(f, "DROP VIEW v, v2")->pending);
+    assert_true(f->d->if_exists);
+    f->error_code = 1113;
+    o = judge(f, "CREATE OR REPLACE TABLE a (id INT)");
+    assert_null(o->pending);
+    assert_null(changed(o, "a")->now);
+    assert_null(changed(o, NULL));
+    assert_string_equal(o->actions[0].sql, "DROP TABLE IF EXISTS `d2`.`a`");
+    assert_false(judge(f, "CREATE OR REPLACE TABLE n (id INT)")->concerned);
+    assert_false(judge(f, "ALTER TABLE p.other ADD x INT")->concerned);
+    f->error_code = 1317; /* killed: anything may have been done */
+    o = judge(f, "CREATE OR REPLACE TABLE a (id INT)");
+    assert_non_null(strstr(o->pending, "1317"));
+    assert_true(o->can_skip);
+    o = judge(f, "DROP TABLE a, b");
+    assert_non_null(o->pending);
+    assert_ptr_equal(changed(o, "a")->now, changed(o, "a")->before);
+    assert_true(changed(o, "b")->reload);
+    f->error_code = 1217; /* a foreign key was in the way of one of them */
+    o = judge(f, "DROP TABLE a, b");
+    assert_non_null(o->pending);
+    assert_true(o->half_done);
+    assert_int_equal(o->action_count, 0);
+    o = judge(f, "ALTER TABLE a ADD w INT");
+    assert_non_null(o->pending);
+    assert_int_equal(changed(o, "a")->now->column_count, 2);
+}
+
 static void shadow_names(void **state)
 {
     (void)state;
@@ -383,6 +470,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(tables_join_and_leave, setup, teardown),
         cmocka_unit_test_setup_teardown(alters, setup, teardown),
         cmocka_unit_test_setup_teardown(renames, setup, teardown),
+        cmocka_unit_test_setup_teardown(foreign_keys_follow, setup, teardown),
+        cmocka_unit_test_setup_teardown(failed_half_way, setup, teardown),
         cmocka_unit_test(shadow_names),
         cmocka_unit_test_setup_teardown(online_tools, setup, teardown),
         cmocka_unit_test(sql_modes),
