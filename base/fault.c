@@ -1,6 +1,7 @@
 #include "base/fault.h"
 
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,25 +14,25 @@
 #include "base/banned.h"
 
 static char fault_dir[PATH_MAX - 64];
+/* Two threads writing one count at once could leave an empty file, at which nothing dies any more.
+ */
+static pthread_mutex_t counting = PTHREAD_MUTEX_INITIALIZER;
 
 void fault_setup(const char *dir)
 {
     (void)snprintf(fault_dir, sizeof(fault_dir), "%s", dir != NULL ? dir : "");
 }
 
-void fault_point(const char *name)
+static void count_down(const char *path, const char *name)
 {
-    char path[PATH_MAX], left[24];
+    char left[24];
     _cleanup_(freep)
     char *text = NULL;
     struct err err = { 0 };
     size_t len = 0;
     uint64_t n = 0;
 
-    if (fault_dir[0] == '\0')
-        return;
-    (void)snprintf(path, sizeof(path), "%s/%s", fault_dir, name);
-    if (access(path, F_OK) != 0 || fs_read_all(path, 20, &text, &len, &err) < 0)
+    if (fs_read_all(path, 20, &text, &len, &err) < 0)
         return;
     if (len > 0 && text[len - 1] == '\n')
         text[len - 1] = '\0';
@@ -44,4 +45,18 @@ void fault_point(const char *name)
     }
     (void)snprintf(left, sizeof(left), "%llu", (unsigned long long)(n - 1));
     (void)fs_write_atomic(path, left, strlen(left), 0600, &err);
+}
+
+void fault_point(const char *name)
+{
+    char path[PATH_MAX];
+
+    if (fault_dir[0] == '\0')
+        return;
+    (void)snprintf(path, sizeof(path), "%s/%s", fault_dir, name);
+    if (access(path, F_OK) != 0)
+        return;
+    (void)pthread_mutex_lock(&counting);
+    count_down(path, name);
+    (void)pthread_mutex_unlock(&counting);
 }

@@ -8,7 +8,7 @@ seconds="$2"
 shift 2
 [ $# -gt 0 ] || set -- $(cd "$build" && ls | sed -n 's/^fuzz_//p')
 work="$(mktemp -d)"
-trap 'rm -rf "$work" /dev/shm/segment_fuzz.*' EXIT
+trap 'rm -rf "$work"; [[ " $* " != *" segment "* ]] || rm -rf /dev/shm/segment_fuzz.*' EXIT
 for name in "$@"; do
     mkdir -p "$work/$name"
     echo "== $name"

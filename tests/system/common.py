@@ -7,7 +7,7 @@ import time
 import uuid
 
 from harness import compare, load
-from harness.daemon import WaitTimeout, specific, wait_for
+from harness.daemon import PATIENCE, WaitTimeout, specific, wait_for
 
 REPOSITORY = os.path.normpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 MARK_TABLE = "cw_test_mark"
@@ -56,7 +56,7 @@ def drain(daemon, source, target, db="app", target_db=None, timeout=60):
 
 def assert_equal_soon(source, target, databases, timeout=20, **options):
     """Equal now, or within the time that transactions under way may take; a real difference stays and fails."""
-    end = time.monotonic() + timeout
+    end = time.monotonic() + timeout * PATIENCE
     while True:
         try:
             return compare.assert_equal(source, target, databases, **options)

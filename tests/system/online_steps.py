@@ -12,6 +12,7 @@ import time
 
 import pymysql
 
+from harness.daemon import PATIENCE, wait_for
 from harness.runner import Skip
 
 TABLE = ("CREATE TABLE app.t (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, v INT NOT NULL, s VARCHAR(40),"
@@ -28,6 +29,7 @@ class Traffic:
         self.journal, self.faults, self.count = [], [], 0
         self.lock = threading.Lock()
         self._end = threading.Event()
+        self._session = 0
         self._thread = threading.Thread(target=self._work, daemon=True)
         server.sql([TABLE] + ["INSERT INTO app.t (v, s) VALUES " + ", ".join(f"({n}, 's{n}')" for n in range(rows))])
 
@@ -46,9 +48,15 @@ class Traffic:
             keys, self.journal = self.journal, []
         return sorted(set(keys))
 
+    def wait_locked_out(self):
+        """Until it waits for a lock on the table: then all that it has committed is in the journal."""
+        query = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID = %s AND STATE LIKE '%%metadata lock%%'"
+        wait_for(lambda: self.server.value(query, [self._session]), 30, "the traffic waits for the lock", interval=0.02)
+
     def _work(self):
         rng = random.Random(3)
         connection = self.server.connect(db="app")
+        self._session = connection.thread_id()
         cursor = connection.cursor()
         while not self._end.is_set():
             try:
@@ -123,8 +131,7 @@ def cut_over(server, cursor, traffic):
     lock.execute("create /* gh-ost */ table `app`.`_t_del` (id int auto_increment primary key) engine=InnoDB"
                  " comment='ghost-cut-over-sentry'")
     lock.execute("lock /* gh-ost */ tables `app`.`t` write, `app`.`_t_del` write")
-    # what was committed before the lock is in the journal a moment later
-    time.sleep(0.1)
+    traffic.wait_locked_out()
     keys = traffic.taken()
     for key in keys:
         lock.execute("SELECT id, v, s FROM t WHERE id = %s", [key])
@@ -143,9 +150,7 @@ def cut_over(server, cursor, traffic):
     thread = threading.Thread(target=rename)
     thread.start()
     waiting = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'rename /* gh-ost%%' AND STATE LIKE '%%metadata lock%%'"
-    end = time.monotonic() + 10
-    while not server.value(waiting, []) and time.monotonic() < end:
-        time.sleep(0.02)
+    wait_for(lambda: server.value(waiting, []), 10, "the rename waits for the lock", interval=0.02)
     lock.execute("drop /* gh-ost */ table if exists `app`.`_t_del`")
     lock.execute("unlock tables")
     thread.join(30)
@@ -163,5 +168,5 @@ def pt_osc(server, alter=ALTER, *more):
     done = subprocess.run([program, "--alter", alter, f"D=app,t=t,h={server.host},P={server.port},u=root", "--execute",
                            "--no-version-check", "--chunk-size=60", "--charset=utf8mb4", "--recursion-method=none",
                            "--progress=time,30", *more],
-                          capture_output=True, text=True, timeout=120, check=False)
+                          capture_output=True, text=True, timeout=120 * PATIENCE, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]

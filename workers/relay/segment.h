@@ -2,8 +2,8 @@
  * Relay segments: the source's binlog on local disk, one writer (relay worker), one reader
  * (incremental worker), different processes.
  *
- * <dir>/relay.<8 digits>: a header line (JSON: source uuid, file, pos at its start; the file with
- * its era, see position.h), then records:
+ * <dir>/relay.<8 digits>: a header line (JSON: version, source uuid, file, pos at its start; the
+ * file with its era, see position.h; CRC-32C of these), then records:
  *   u32 length of the payload, u8 kind, u64 source offset behind it, u32 CRC-32C of the payload,
  *   u32 CRC-32C of the 17 bytes before; the payload. Integers are little-endian.
  * Kinds: EVENT (a raw event as received, checksum included), MARK (the source's wall clock at which

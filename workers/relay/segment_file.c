@@ -127,6 +127,30 @@ static int fill(struct segment_file *f, size_t want, struct err *err)
     return 0;
 }
 
+uint32_t segment_header_sum(const char *uuid, const char *file, uint64_t pos)
+{
+    struct crc32c table;
+    char number[24];
+    uint32_t sum;
+
+    crc32c_init(&table); /* once a segment: a table to keep would not pay */
+    (void)snprintf(number, sizeof(number), "%llu", (unsigned long long)pos);
+    sum = crc32c(&table, 0, uuid, strlen(uuid) + 1);
+    sum = crc32c(&table, sum, file, strlen(file) + 1);
+    return crc32c(&table, sum, number, strlen(number));
+}
+
+/* Version 1 had no checksum: relays of before the upgrade are read to their end. */
+static bool header_sum_fits(struct json_object *o, const char *uuid, const char *file)
+{
+    int64_t version = json_get_i64(o, "v", 0), sum = json_get_i64(o, "crc", -1);
+    uint64_t pos = (uint64_t)json_get_i64(o, "pos", 0);
+
+    if (version == SEGMENT_VERSION)
+        return sum == (int64_t)segment_header_sum(uuid, file, pos);
+    return version == 1 && sum == -1;
+}
+
 static bool header_parse(const char *line, size_t len, struct segment_header *ret)
 {
     _cleanup_(json_putp)
@@ -139,7 +163,7 @@ static bool header_parse(const char *line, size_t len, struct segment_header *re
     uuid = json_get_str(o, "uuid", NULL);
     file = json_get_str(o, "file", NULL);
     if (uuid == NULL || file == NULL || strlen(uuid) >= sizeof(ret->uuid) ||
-        !binlog_file_parse(file, &ret->start))
+        !header_sum_fits(o, uuid, file) || !binlog_file_parse(file, &ret->start))
         return false;
     memcpy(ret->uuid, uuid, strlen(uuid) + 1);
     ret->start.offset = (uint64_t)json_get_i64(o, "pos", 0);

@@ -13,6 +13,7 @@ enum raw_kind {
     RAW_ROTATE = 5, /* u64 start, u8 length and name of the next file, the event */
 };
 enum {
+    SEGMENT_VERSION = 2, /* of the header; 1 is the same without "crc" */
     RECORD_HEAD_LEN = 21,
     SEGMENT_UUID_MAX = 64,
     SEGMENT_PATH_MAX = 4096,
@@ -49,6 +50,8 @@ const char *segment_path(const char *dir, unsigned number, char buf[static SEGME
 /* segment_list(): the numbers there are, ascending; *ret is the caller's (free()). */
 int segment_list(const char *dir, unsigned **ret, size_t *ret_count, struct err *err);
 
+/* segment_header_sum(): CRC-32C of what a header says, its "crc". */
+uint32_t segment_header_sum(const char *uuid, const char *file, uint64_t pos);
 /* segment_file_open(): 1 opened, 0 not there or its header is not whole yet, -1. */
 int segment_file_open(struct segment_file *f, const char *dir, unsigned number,
                       const struct crc32c *crc, struct err *err);

@@ -189,9 +189,11 @@ static int header_text(const struct relay_writer *w, const struct binlog_pos *st
     struct json_object *o = json_object_new_object();
     char file[BINLOG_FILE_TEXT_MAX];
 
-    if (o == NULL || json_add_i64(o, "v", 1) < 0 || json_add_str(o, "uuid", w->uuid) < 0 ||
-        json_add_str(o, "file", binlog_file_text(start, file)) < 0 ||
-        json_add_u64(o, "pos", start->offset) < 0)
+    (void)binlog_file_text(start, file);
+    if (o == NULL || json_add_i64(o, "v", SEGMENT_VERSION) < 0 ||
+        json_add_str(o, "uuid", w->uuid) < 0 || json_add_str(o, "file", file) < 0 ||
+        json_add_u64(o, "pos", start->offset) < 0 ||
+        json_add_u64(o, "crc", segment_header_sum(w->uuid, file, start->offset)) < 0)
         return err_set(err, ERR_NOMEM, "out of memory");
     strbuf_adds(b, json_text(o));
     strbuf_addc(b, '\n');
@@ -238,12 +240,32 @@ static int new_segment(struct relay_writer *w, const struct binlog_pos *start, s
     return 0;
 }
 
+static bool begins_segment(const struct relay_writer *w)
+{
+    return w->fd < 0 || w->size + w->buffer.len >= w->o.segment_bytes;
+}
+
+/* Is there room for an event of `len` bytes, and for a new segment's beginning if it makes one? */
+static int check_room_at(struct relay_writer *w, const struct binlog_pos *start, size_t len,
+                         struct err *err)
+{
+    _cleanup_(strbuf_done)
+    struct strbuf header = STRBUF(SEGMENT_HEADER_MAX);
+    size_t more = len + RECORD_HEAD_LEN;
+
+    if (begins_segment(w)) {
+        if (header_text(w, start, &header, err) < 0)
+            return -1;
+        more += header.len + (w->format.len > 0 ? RECORD_HEAD_LEN + w->format.len : 0);
+    }
+    return check_room(w, more, err);
+}
+
 /* A segment to write to, that stands at `start`. */
 static int ready_at(struct relay_writer *w, const struct binlog_pos *start, struct err *err)
 {
-    if (w->fd < 0 || w->size + w->buffer.len >= w->o.segment_bytes)
-        if (new_segment(w, start, err) < 0)
-            return -1;
+    if (begins_segment(w) && new_segment(w, start, err) < 0)
+        return -1;
     if (strcmp(w->pos.file, start->file) == 0)
         return 0;
     if (append(w, RAW_FILE, start->offset,
@@ -272,7 +294,7 @@ int relay_writer_event(struct relay_writer *w, const struct binlog_pos *start,
     struct payload p = { .data = data, .len = len };
     bool rotate = strcmp(start->file, end->file) != 0;
 
-    if (check_room(w, len + RECORD_HEAD_LEN, err) < 0)
+    if (check_room_at(w, start, len, err) < 0)
         return -1;
     /* a segment begins with what its own events are read by, so this must be known before it does
      */

@@ -571,6 +571,8 @@ def main():
 class LoadGenerator:
     """The load as a test uses it: with LoadGenerator(server, db) as load: ... load.wait_committed(500)."""
 
+    patience = 1            # daemon.PATIENCE in a run of tests; this file is a program, too, and imports nothing of them
+
     def __init__(self, server, db, threads=4, rate=300, seed=1, user="root", password="", directory=None):
         self.server = server
         self.arguments = ["--port", server.port, "--user", user, "--password", password, "--db", db,
@@ -609,7 +611,7 @@ class LoadGenerator:
 
     def wait_committed(self, more, timeout=60):
         """Wait until `more` further transactions have committed."""
-        goal, end = self.committed + more, time.monotonic() + timeout
+        goal, end = self.committed + more, time.monotonic() + timeout * self.patience
         while self.committed < goal:
             if self.process.poll() is not None or time.monotonic() > end:
                 raise AssertionError(f"the load got to {self.stats()}, wanted {goal}\n{self.log()}")
@@ -624,7 +626,7 @@ class LoadGenerator:
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(timeout)
+                self.process.wait(timeout * self.patience)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()

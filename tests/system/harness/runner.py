@@ -1,14 +1,19 @@
 #!/usr/bin/python3
-"""Runs the system tests: tests/system/test_*.py, functions test_*(env), one after the other in one process.
+"""Runs the system tests: tests/system/test_*.py, functions test_*(env).
 
-    runner.py [--list] [--quick] [--nightly] [--junit FILE] [--scratch DIR] [--tests DIR] [NAME...]
+    runner.py [--list] [--quick] [--nightly] [--jobs N] [--log FILE] [--junit FILE] [--scratch DIR] [--tests DIR] [NAME...]
 
-A test gets an Env (below). NAME picks the tests whose "file.function" contains it. One line per test,
-"ok|FAIL|skip name seconds"; the last line is exactly "N passed, N failed, N skipped"; exit status 1 when one failed.
+One after the other in this process, or N at a time (jobs.py), those that may take longest first. A test gets an Env
+(below). NAME picks the tests whose "file.function" contains it. One line per test, "ok|FAIL|skip name seconds"; the
+last line is exactly "N passed, N failed, N skipped"; exit status 1 when one failed. With --log a copy of all goes to
+FILE, and the last line only there: test.sh adds it up. CAUSEWAY_TEST_LOCK names a file that is locked while a result
+is printed, for when several runners share an output.
 """
 
 import argparse
+import contextlib
 import faulthandler
+import fcntl
 import functools
 import glob
 import importlib.util
@@ -26,10 +31,11 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
 sys.path.insert(1, os.path.normpath(os.path.join(HERE, "..", "..", "tools")))
 
-from harness import daemon, load, servers       # noqa: E402 - the path has to be set first
+from harness import daemon, jobs, load, servers       # noqa: E402 - the path has to be set first
 
+load.LoadGenerator.patience = daemon.PATIENCE
 DEFAULT_TIMEOUT = 300
-CLEANUP_TIMEOUT = 90        # to stop what a test left; past it a worker or a server hangs
+CLEANUP_TIMEOUT = round(90 * daemon.PATIENCE)        # to stop what a test left; past it a worker or a server hangs
 HANG_TIMEOUT = 60           # past both: Python itself hangs, say where and give up
 
 
@@ -142,7 +148,7 @@ class Test:
         self.function = function
         self.tags = marks.get("tags", ())
         self.needs = marks.get("needs", ())
-        self.timeout = marks.get("timeout", DEFAULT_TIMEOUT)
+        self.timeout = round(marks.get("timeout", DEFAULT_TIMEOUT) * daemon.PATIENCE)
 
 
 def discover(directory):
@@ -185,24 +191,61 @@ class Limit:
         signal.alarm(0)
 
 
+class Report:
+    """Results as they come in: printed, each in one piece, and kept."""
+
+    def __init__(self, log):
+        self.results = []               # (status, test name, seconds, detail)
+        self.log = open(log, "w", encoding="utf-8") if log else None    # pylint: disable=consider-using-with
+
+    def add(self, test, status, detail, seconds, output=""):
+        self.results.append((status, test.name, seconds, detail))
+        text = output + f"{status:4} {test.name} {seconds:.1f}" + (f" ({detail})\n" if status == "skip" else "\n")
+        if status == "FAIL":
+            text += "".join(f"    {line}\n" for line in detail.splitlines())
+        with self._locked():
+            self.say(text)
+
+    def say(self, text):
+        """To both."""
+        if self.log:
+            self.log.write(text)
+            self.log.flush()
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+    def close(self, seconds):
+        """The last lines; the very last one only into the log if there is one."""
+        self.say(f"total {seconds:.1f} s\n")
+        print(f"{self.count('ok')} passed, {self.count('FAIL')} failed, {self.count('skip')} skipped",
+              file=self.log or sys.stdout, flush=True)
+
+    @staticmethod
+    @contextlib.contextmanager
+    def _locked():
+        path = os.environ.get("CAUSEWAY_TEST_LOCK")
+        if not path:
+            yield
+            return
+        with open(path, "a", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def count(self, status):
+        return sum(1 for result in self.results if result[0] == status)
+
+
 class Runner:
-    def __init__(self, root, keep):
+    """Runs tests in this process, on servers of its own (of its job)."""
+
+    def __init__(self, root, keep, unavailable, job=None):
         self.root = root
         self.keep = keep
-        self.pool = servers.ServerPool(os.path.join(root, "servers"))
-        self.results = []               # (status, test name, seconds, detail)
-        self._unavailable = {}
+        self.pool = servers.ServerPool(os.path.join(root, "servers" if job is None else f"servers-{job}"))
+        self._unavailable = unavailable
 
     def run(self, test):
-        started = time.monotonic()
-        status, detail = self._run(test)
-        seconds = time.monotonic() - started
-        self.results.append((status, test.name, seconds, detail))
-        print(f"{status:4} {test.name} {seconds:.1f}" + (f" ({detail})" if status == "skip" else ""), flush=True)
-        if status == "FAIL":
-            print("\n".join("    " + line for line in detail.splitlines()), flush=True)
-
-    def _run(self, test):
+        """(status, detail)"""
         reason = self._missing(test)
         if reason:
             return "skip", reason
@@ -235,17 +278,8 @@ class Runner:
             return "FAIL", traceback.format_exc().rstrip()
 
     def _missing(self, test):
-        """Why the test can't run here. A server that can't be fetched is asked for once in a run."""
-        for kind in test.needs:
-            if kind not in self._unavailable:
-                try:
-                    servers.install(kind)
-                    self._unavailable[kind] = None
-                except servers.ServerUnavailable as reason:
-                    self._unavailable[kind] = str(reason)
-            if self._unavailable[kind]:
-                return self._unavailable[kind]
-        return None
+        """Why the test can't run here."""
+        return next((self._unavailable[kind] for kind in test.needs if self._unavailable[kind]), None)
 
     def _keep_logs(self, env):
         """The scratch folder goes away at the end, unless it was asked to stay; the logs must not."""
@@ -261,8 +295,42 @@ class Runner:
                 shutil.copy(path, place)
         return kept if os.path.isdir(kept) else "none were written"
 
-    def count(self, status):
-        return sum(1 for result in self.results if result[0] == status)
+
+def install(tests):
+    """Fetches the servers that the tests need, once; {kind: why it can't be had, or None}."""
+    unavailable = {}
+    for kind in sorted({kind for test in tests for kind in test.needs}):
+        try:
+            servers.install(kind)
+            unavailable[kind] = None
+        except servers.ServerUnavailable as reason:
+            unavailable[kind] = str(reason)
+    return unavailable
+
+
+def run_here(tests, report, root, keep):
+    runner = Runner(root, keep, install(tests))
+    for test in tests:
+        started = time.monotonic()
+        status, detail = runner.run(test)
+        report.add(test, status, detail, time.monotonic() - started)
+
+
+def run_in_jobs(tests, report, root, keep, count):
+    """The test that may take longest first: what is long must not begin when all else has ended."""
+    tests = sorted(tests, key=lambda test: -test.timeout)
+    unavailable, runners = install(tests), {}
+
+    def work(job, index):
+        if job not in runners:
+            runners[job] = Runner(root, keep, unavailable, job)
+        return runners[job].run(tests[index])
+
+    def done(index, answer, output, seconds, how):
+        if answer is None:
+            answer = ("FAIL", f"the process that ran it has ended: {how}")
+        report.add(tests[index], *answer, seconds, output)
+    jobs.run(len(tests), count, root, work, done)
 
 
 def write_junit(path, results):
@@ -280,6 +348,8 @@ def arguments():
     parser.add_argument("--list", action="store_true", help="print names and tags, run nothing")
     parser.add_argument("--quick", action="store_true", help="only tests tagged quick")
     parser.add_argument("--nightly", action="store_true", help="the long tests, too")
+    parser.add_argument("--jobs", type=int, metavar="N", help="so many tests at a time, each on servers of its own")
+    parser.add_argument("--log", metavar="FILE", help="a copy of the output; the closing line goes only there")
     parser.add_argument("--junit", metavar="FILE")
     parser.add_argument("--scratch", metavar="DIR", help="work here, and keep the folders of failed tests")
     parser.add_argument("--tests", metavar="DIR", default=os.path.dirname(HERE))
@@ -299,22 +369,26 @@ def main():
     root = tempfile.mkdtemp(prefix="causeway-test.", dir=options.scratch)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))      # so that the finally below runs
     started = time.monotonic()
-    runner = Runner(root, keep=bool(options.scratch))
+    report = Report(options.log)
+    keep = bool(options.scratch)
     try:
-        for test in tests:
-            runner.run(test)
+        if options.jobs:
+            run_in_jobs(tests, report, root, keep, options.jobs)
+        else:
+            run_here(tests, report, root, keep)
     except KeyboardInterrupt:
-        print("interrupted")
+        report.say("interrupted\n")
         return 130
     finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        jobs.sweep(root)
         servers.scratch("stopall", root)
-        if not (runner.keep and runner.count("FAIL")):
+        if not (keep and report.count("FAIL")):
             shutil.rmtree(root, ignore_errors=True)
     if options.junit:
-        write_junit(options.junit, runner.results)
-    print(f"total {time.monotonic() - started:.1f} s")
-    print(f"{runner.count('ok')} passed, {runner.count('FAIL')} failed, {runner.count('skip')} skipped")
-    return 1 if runner.count("FAIL") else 0
+        write_junit(options.junit, report.results)
+    report.close(time.monotonic() - started)
+    return 1 if report.count("FAIL") else 0
 
 
 if __name__ == "__main__":

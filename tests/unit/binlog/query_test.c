@@ -13,13 +13,17 @@
 
 enum { BODY_MAX = 4096 };
 
-/* An event's body: thread 7, database "db", text "DO 1". */
+/* An event's body: thread 7, database "db", text "DO 1". The result points into it until the next
+ * call. */
 static int parse(const struct binlog_format *f, const void *vars, size_t len,
                  struct event_query *ret, struct err *err)
 {
-    uint8_t body[BODY_MAX] = { 7, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, (uint8_t)len, (uint8_t)(len >> 8) };
+    static uint8_t body[BODY_MAX];
+    const uint8_t head[13] = { 7, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, (uint8_t)len, (uint8_t)(len >> 8) };
     struct event e = { .type = EV_QUERY, .body = body, .body_len = 13 + len + 7 };
 
+    memset(body, 0, sizeof(body));
+    memcpy(body, head, sizeof(head));
     memcpy(body + 13, vars, len);
     memcpy(body + 13 + len, "db\0DO 1", 7);
     return event_query(f, &e, ret, err);
