@@ -1,16 +1,23 @@
 #include "store/db.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/strbuf.h"
 
 #include "base/banned.h"
 
 enum {
-    BUSY_TIMEOUT_MS = 2500, /* below the 3 s in which every call of the API answers */
-    STMT_CACHE = 96,        /* about as many statements as store/ has */
+    /*
+     * Longer than a loaded disk takes for the commits of all who wait: an answer that is late is
+     * better than a StartProject that failed. Below the minute after which callers hang up.
+     */
+    BUSY_WAIT_MS = 20000,
+    BUSY_LOOK_MS = 20, /* the longest pause between two looks */
+    STMT_CACHE = 96,   /* about as many statements as store/ has */
     JSON_DEPTH_MAX = 128,
     LIKE_MAX_BYTES = 4096,
 };
@@ -23,6 +30,8 @@ struct cached {
 
 struct db {
     sqlite3 *sq;
+    int64_t wait_ms;       /* for other writers */
+    int64_t wait_until_ms; /* of the wait that goes on */
     struct cached cache[STMT_CACHE];
 };
 
@@ -35,6 +44,28 @@ static int fail(struct db *h, const char *what, struct err *err)
     if (code == SQLITE_NOMEM)
         return err_set(err, ERR_NOMEM, "out of memory in the store");
     return err_set(err, ERR_STORE, "the store failed: %s: %s", what, sqlite3_errmsg(h->sq));
+}
+
+/*
+ * SQLite's own handler pauses longer and longer (up to 100 ms): with many short transactions going
+ * on, the one that has waited longest looks least often. Here all look equally often.
+ */
+static int wait_for_others(void *context, int looks)
+{
+    struct db *h = context;
+    int64_t now = clock_mono_ms();
+
+    if (looks == 0)
+        h->wait_until_ms = now + h->wait_ms;
+    if (now >= h->wait_until_ms)
+        return 0;
+    (void)poll(NULL, 0, MIN(1 + looks, BUSY_LOOK_MS));
+    return 1;
+}
+
+void db_wait_at_most(struct db *h, int64_t ms)
+{
+    h->wait_ms = ms;
 }
 
 int db_open(const char *path, struct db **ret, struct err *err)
@@ -60,7 +91,8 @@ int db_open(const char *path, struct db **ret, struct err *err)
         return err_set(err, ERR_STORE, "open the store %s: %s", path,
                        h->sq != NULL ? sqlite3_errmsg(h->sq) : "out of memory");
     (void)sqlite3_extended_result_codes(h->sq, 1);
-    (void)sqlite3_busy_timeout(h->sq, BUSY_TIMEOUT_MS);
+    h->wait_ms = BUSY_WAIT_MS;
+    (void)sqlite3_busy_handler(h->sq, wait_for_others, h);
     if (db_exec(h, setup, err) < 0)
         return err_wrap(err, "open %s", path);
     *ret = take_ptr(h);

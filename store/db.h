@@ -18,6 +18,11 @@ struct db; /* a connection; used by the one thread that borrowed it */
 int db_open(const char *path, struct db **ret, struct err *err);
 void db_close(struct db *h);
 DEFINE_CLEANUP(struct db, db_close)
+/*
+ * db_wait_at_most(): how long a statement waits for other writers before it is ERR_STORE_BUSY, of
+ * this connection; 20 s unless told.
+ */
+void db_wait_at_most(struct db *h, int64_t ms);
 int db_exec(struct db *h, const char *sql, struct err *err); /* no rows, no parameters */
 int64_t db_changes(const struct db *h);                      /* rows of the last statement */
 /* db_schema(): brings the schema from whatever version it has up to `to` (SCHEMA_VERSION). */

@@ -26,10 +26,10 @@ def path_of(entry):
 def entries():
     """list.txt, a line a file: SUITE/NAME HOW [DETAIL]. HOW is one of
 
-    run          both ends are equal at the end
-    ci           run, and also in the short selection
-    stops WORD   the project refuses a statement and says so with this word in its message: skipped by the API
-    out REASON   not run
+    run                both ends are equal at the end
+    ci                 run, and also in the short selection
+    stops WORD REASON  the project refuses a statement, and says so with this word in its message; in the short selection
+    out REASON         not run
     """
     found = []
     with open(os.path.join(HERE, "list.txt"), encoding="utf-8") as file:
@@ -38,7 +38,7 @@ def entries():
                 continue
             place, how, *detail = line.split(None, 2)
             suite, name = place.split("/")
-            found.append(Entry(suite, name, "run" if how == "ci" else how, detail[0] if detail else "", how == "ci"))
+            found.append(Entry(suite, name, "run" if how == "ci" else how, detail[0] if detail else "", how in ("ci", "stops")))
     return found
 
 

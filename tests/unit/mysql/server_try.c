@@ -207,8 +207,9 @@ static void make_tables(struct conn *c)
         "KEY pre (tx(10), b), UNIQUE KEY un (d), "
         "CONSTRAINT `f'k` FOREIGN KEY (a, b) REFERENCES cw_try.p (a, b) ON DELETE CASCADE)",
         "CREATE TABLE cw_try.nokey (a INT, b TEXT NOT NULL, UNIQUE KEY (b(10)))",
-        "CREATE TABLE cw_try.uniq (a BIGINT NOT NULL, b VARCHAR(100) NOT NULL, c SMALLINT NOT NULL,"
-        " UNIQUE KEY z1 (b), UNIQUE KEY z2 (c), UNIQUE KEY z3 (a))",
+        ("CREATE TABLE cw_try.uniq (a BIGINT NOT NULL, b VARCHAR(100) NOT NULL, c SMALLINT NOT "
+         "NULL,"
+         " UNIQUE KEY z1 (b), UNIQUE KEY z2 (c), UNIQUE KEY z3 (a))"),
         "CREATE VIEW cw_try.v AS SELECT 1 AS one",
         "CREATE TABLE cw_try.part (id INT PRIMARY KEY) PARTITION BY HASH (id) PARTITIONS 3",
     };

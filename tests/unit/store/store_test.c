@@ -1,5 +1,8 @@
+#include <poll.h>
+#include <pthread.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "store/db.h"
 #include "store/ddl.h"
 #include "store/reset.h"
@@ -160,6 +163,17 @@ static void a_connection_has_the_safe_settings(void **state)
         0);
 }
 
+/* The pool's only connection; the fixture's store has no more. */
+static void wait_at_most(struct store *store, int64_t ms)
+{
+    struct err err = { 0 };
+    _cleanup_(store_return)
+    struct lease l = { 0 };
+
+    assert_ok(store_borrow(store, &l, &err));
+    db_wait_at_most(l.db, ms);
+}
+
 static void a_locked_store_is_busy_not_broken(void **state)
 {
     struct fixture *f = *state;
@@ -173,12 +187,47 @@ static void a_locked_store_is_busy_not_broken(void **state)
         .name = none, .type = none, .host = none, .user = none, .password_sealed = none
     };
 
+    wait_at_most(f->store, 200);
     assert_ok(db_open(f->path, &h, &err));
     assert_ok(txn_begin(&t, h, &err));
     assert_err(store_source_add(f->store, &s, &err), ERR_STORE_BUSY);
     assert_true(err_retryable(&err));
     txn_done(&t);
     assert_ok(store_source_add(f->store, &s, &err));
+}
+
+struct holder {
+    struct txn txn;
+    int64_t until_ms;
+};
+
+static void *hold_on(void *context)
+{
+    struct holder *o = context;
+
+    while (clock_mono_ms() < o->until_ms)
+        (void)poll(NULL, 0, 10);
+    txn_done(&o->txn);
+    return NULL;
+}
+
+/* A commit on a loaded disk takes seconds: nobody may get an error for that. */
+static void a_writer_waits_for_one_that_is_slow(void **state)
+{
+    enum { SLOW_MS = 4000 };
+    struct fixture *f = *state;
+    struct err err = { 0 };
+    _cleanup_(db_closep)
+    struct db *h = NULL;
+    struct holder o = { .until_ms = clock_mono_ms() + SLOW_MS };
+    pthread_t thread;
+
+    assert_ok(db_open(f->path, &h, &err));
+    assert_ok(txn_begin(&o.txn, h, &err));
+    assert_int_equal(pthread_create(&thread, NULL, hold_on, &o), 0);
+    (void)add_source(f->store, "late", "MYSQL");
+    assert_true(clock_mono_ms() >= o.until_ms);
+    assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
 static void more_connections_than_the_pool_keeps(void **state)
@@ -201,7 +250,7 @@ int main(void)
         TEST(every_older_version_is_brought_up_to_date), TEST(a_newer_version_is_refused),
         TEST(a_file_that_is_no_store_is_refused),        TEST(a_connection_has_the_safe_settings),
         TEST(a_store_of_version_1_keeps_its_rows),       TEST(a_locked_store_is_busy_not_broken),
-        TEST(more_connections_than_the_pool_keeps),
+        TEST(a_writer_waits_for_one_that_is_slow),       TEST(more_connections_than_the_pool_keeps),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
