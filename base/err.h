@@ -74,6 +74,9 @@
     X(ERR_DDL_IN_STREAM,       "CONNECTOR-DDLS00000001", "FATAL", false, "docs/ddl.md tells what is carried; SkipDdl or ReplaceDdl, then ResumeProject.") \
     X(ERR_DDL_UNPARSED,        "CONNECTOR-DDLS00000002", "FATAL", false, "Report the statement named.") \
     X(ERR_CONFLICT,            "CONNECTOR-CONF00000001", "FATAL", false, "Find who else writes to the target, correct the row named, then resume.") \
+    X(ERR_LOOP,                "CAUSEWAY-LOOP00000001",  "FATAL", false, "Both directions stop: docs/two-way.md tells what breaks the mark of applied transactions; correct it, then resume both.") \
+    X(ERR_PAIR,                "CAUSEWAY-PAIRED000001",  "FATAL", false, "docs/two-way.md tells what two directions need of their ends.") \
+    X(ERR_SWITCHOVER,          "CAUSEWAY-SWITCH000001",  "ERROR", false, "docs/switchover.md tells what each sub-step needs; AdvanceProject tries again, AbortSwitchover goes back.") \
     X(ERR_FLOW,                "CAUSEWAY-FLOWER000001",  "ERROR", false, "Look at the project's steps.")
 /* clang-format on */
 

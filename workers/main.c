@@ -35,7 +35,7 @@ static const struct stage {
 } stages[] = {
     { "precheck", precheck_run },    { "schema", schema_run },       { "relay", relay_run },
     { "full", full_and_finish_run }, { "index", schema_finish_run }, { "incr", incr_run },
-    { "release", release_run },
+    { "release", release_run },      { "switch", switch_run },
 };
 
 static const struct stage *stage_find(const char *kind)

@@ -25,6 +25,9 @@ struct report {
     atomic_bool stopping;
     atomic_bool closing; /* we end the channel ourselves */
     atomic_uint_fast64_t rps, bps;
+    _Atomic(struct json_object *) drain; /* not taken yet */
+    pthread_mutex_t stored_lock;
+    struct json_object *stored;          /* not taken yet */
     atomic_int_fast64_t progress_due_ms; /* monotonic; progress before that is dropped */
 };
 
@@ -39,9 +42,30 @@ int report_new(struct chan *c, struct report **ret, struct err *err)
         free(r);
         return err_set_sys(err, ERR_INTERNAL, "eventfd");
     }
+    (void)pthread_mutex_init(&r->stored_lock, NULL);
     r->chan = c;
     *ret = r;
     return 0;
+}
+
+static void add_stored(struct report *r, struct json_object *keys)
+{
+    (void)pthread_mutex_lock(&r->stored_lock);
+    if (r->stored == NULL)
+        r->stored = json_object_new_array();
+    for (size_t i = 0; r->stored != NULL && i < json_len(keys); i++)
+        (void)json_object_array_add(r->stored, json_object_get(json_at(keys, i)));
+    (void)pthread_mutex_unlock(&r->stored_lock);
+}
+
+struct json_object *report_take_stored(struct report *r)
+{
+    struct json_object *got;
+
+    (void)pthread_mutex_lock(&r->stored_lock);
+    got = take_ptr(r->stored);
+    (void)pthread_mutex_unlock(&r->stored_lock);
+    return got;
 }
 
 static void handle(struct report *r, struct json_object *message)
@@ -55,6 +79,11 @@ static void handle(struct report *r, struct json_object *message)
     } else if (strcmp(t, "stop") == 0) {
         atomic_store(&r->stopping, true);
         (void)!write(r->stop_fd, &one, sizeof(one));
+    } else if (strcmp(t, "conflicts_stored") == 0) {
+        add_stored(r, json_get_array(message, "keys"));
+    } else if (strcmp(t, "drain") == 0) {
+        struct json_object *old = atomic_exchange(&r->drain, json_object_get(message));
+        json_putp(&old);
     } else {
         log_warn("report", "unknown_message", "t=%.32s", t);
     }
@@ -93,8 +122,15 @@ int report_start(struct report *r, struct err *err)
     return 0;
 }
 
+struct json_object *report_take_drain(struct report *r)
+{
+    return atomic_exchange(&r->drain, NULL);
+}
+
 void report_free(struct report *r)
 {
+    struct json_object *drain;
+
     if (r == NULL)
         return;
     if (r->reading) {
@@ -102,6 +138,10 @@ void report_free(struct report *r)
         (void)shutdown(chan_fd(r->chan), SHUT_RD); /* wakes the reader, which then returns */
         (void)pthread_join(r->reader, NULL);
     }
+    drain = report_take_drain(r);
+    json_putp(&drain);
+    json_putp(&r->stored);
+    (void)pthread_mutex_destroy(&r->stored_lock);
     closep(&r->stop_fd);
     chan_free(r->chan);
     free(r);
@@ -257,6 +297,11 @@ void report_item(struct report *r, struct json_object *item)
 {
     json_add_str(item, "t", "item");
     send_message(r, item);
+}
+
+void report_message(struct report *r, struct json_object *m)
+{
+    send_message(r, m);
 }
 
 void report_event(struct report *r, const char *level, const char *event, const char *fmt, ...)

@@ -57,7 +57,14 @@ void report_ddl(struct report *r, const struct ddl_report *d);
 char *report_ddl_text(const char *sql, size_t len);
 void report_endpoint(struct report *r, const char *end, const char *flavour, const char *version,
                      const char *charset, const char *zone);
+/* report_message(): any other document of docs/channel.md, with its "t"; taken over. */
+void report_message(struct report *r, struct json_object *m);
 void report_error(struct report *r, const struct err *what, bool retrying);
 void report_done(struct report *r, struct json_object *info);
+/* report_take_drain(): the newest `drain` since the last call, the caller's; NULL: none. */
+struct json_object *report_take_drain(struct report *r);
+/* report_take_stored(): keys ([seq, n] each) of all `conflicts_stored` since the last call, the
+ * caller's; NULL: none. */
+struct json_object *report_take_stored(struct report *r);
 
 #endif

@@ -51,6 +51,28 @@ static int parse_endpoint(struct json_object *o, enum end which, struct endpoint
     return 0;
 }
 
+static int parse_id(struct json_object *o, const char *key, char ret[static ID_MAX],
+                    struct err *err)
+{
+    const char *id = json_get_str(o, key, "");
+
+    if (strlen(id) >= ID_MAX)
+        return err_set(err, ERR_CHANNEL, "the assignment's %s is too long", key);
+    (void)snprintf(ret, ID_MAX, "%s", id);
+    return 0;
+}
+
+static int parse_pair(struct task *t, struct err *err)
+{
+    struct json_object *pair = json_get(t->doc, "pair");
+
+    t->reverse = strcmp(json_get_str(t->doc, "direction", "FORWARD"), "REVERSE") == 0;
+    t->two_way = json_get_bool(pair, "twoWay", false);
+    if (parse_id(pair, "forwardProjectId", t->forward_id, err) < 0)
+        return -1;
+    return parse_id(pair, "peerProjectId", t->peer_id, err);
+}
+
 static int parse_flags(struct task *t, struct err *err)
 {
     struct json_object *flags = json_get(t->doc, "flags");
@@ -60,6 +82,8 @@ static int parse_flags(struct task *t, struct err *err)
     t->do_struct = json_get_bool(flags, "struct", false);
     t->do_full = json_get_bool(flags, "full", false);
     t->do_incr = json_get_bool(flags, "incr", false);
+    if (parse_pair(t, err) < 0)
+        return -1;
     t->has_index_step = json_get_bool(t->doc, "hasIndexStep", false);
     t->retry_minutes = (int)json_get_i64(t->doc, "connectRetryMinutes", RETRY_MINUTES_DEFAULT);
     t->lag_threshold_s = (int)json_get_i64(t->doc, "lagThresholdSeconds", LAG_THRESHOLD_DEFAULT_S);

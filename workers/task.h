@@ -34,6 +34,10 @@ struct task {
     char *control_schema;
     int retry_minutes; /* how long lost connections are retried */
     bool do_struct, do_full, do_incr, has_index_step;
+    bool two_way;            /* the project is one of a pair: forward (activeActive) or reverse */
+    bool reverse;            /* source, sink and mapping are exchanged already */
+    char forward_id[ID_MAX]; /* reverse: the project that its positions come from; else "" */
+    char peer_id[ID_MAX];    /* the other project of the pair; "": none yet */
     int lag_threshold_s;     /* incr: RUNNING becomes MONITORING at or below it */
     struct json_object *doc; /* the whole assignment without the secrets: mapping, configs */
 };

@@ -22,6 +22,7 @@ int schema_finish_run(
 int relay_run(struct worker *w, struct err *err);
 int full_run(struct worker *w, struct err *err);
 int incr_run(struct worker *w, struct err *err);
+int switch_run(struct worker *w, struct err *err);  /* TRANSFER_APP_SWITCH: one phase of it */
 int release_run(struct worker *w, struct err *err); /* removes the project's rows and relay files */
 
 #endif

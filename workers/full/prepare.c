@@ -1,6 +1,7 @@
 /* Everything up to the first chunk: catalogs of both ends, checks, the epoch, what was done before.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -217,6 +218,7 @@ int copy_prepare(struct copy *c, struct err *err)
 {
     _cleanup_(conn_closep)
     struct conn *src = NULL, *dst = NULL;
+    struct node_id node = { 0 };
     int got;
 
     if (copy_open(c, END_SINK, &dst, err) < 0)
@@ -231,6 +233,10 @@ int copy_prepare(struct copy *c, struct err *err)
         learn_target(c, dst, err) < 0 || target_check_tables(c, dst, err) < 0 ||
         read_ledger(c, dst, err) < 0)
         return -1;
+    /* Rows of the copy come from there, as those of the stream do. */
+    if (control_node_ask(src, c->w->task->control_schema, &node, err) < 0)
+        return -1;
+    (void)snprintf(c->fence.origin, sizeof(c->fence.origin), "%s", control_node_name(&node));
     log_info("full", "prepared", "tables=%zu threads=%u readers=%u writers=%u", c->count,
              c->threads, c->readers, c->writers);
     return 0;

@@ -118,7 +118,8 @@ int bundle_text(struct bundle *b, const char *sql, struct err *err)
     return add_plain(b, sql, err);
 }
 
-int bundle_begin(struct bundle *b, uint64_t lwm, const struct applied *applied, struct err *err)
+int bundle_begin(struct bundle *b, uint64_t lwm, const struct applied *applied, const char *path,
+                 struct err *err)
 {
     struct sent mark = { .kind = SENT_MARK };
 
@@ -131,7 +132,8 @@ int bundle_begin(struct bundle *b, uint64_t lwm, const struct applied *applied, 
                        b->applied.len);
     if (add_plain(b, "BEGIN", err) < 0 || add_sent(b, &mark, err) < 0)
         return -1;
-    control_mark_sql(&b->packet, b->fence, b->lane, lwm, strbuf_str(&b->applied), b->applied.len);
+    control_mark_sql(&b->packet, b->fence, b->lane, lwm, strbuf_str(&b->applied), b->applied.len,
+                     path);
     return strbuf_check(&b->packet, err);
 }
 
@@ -379,12 +381,17 @@ int bundle_commit(struct bundle *b, struct err *err)
     return 0;
 }
 
+void bundle_forget(struct bundle *b)
+{
+    strbuf_reset(&b->packet);
+    b->count = 0;
+    b->fk_checks = -1; /* which of the packet's statements ran is not known */
+}
+
 void bundle_rollback(struct bundle *b)
 {
     struct err ignored = { 0 };
 
-    strbuf_reset(&b->packet);
-    b->count = 0;
-    b->fk_checks = -1; /* which of the packet's statements ran is not known */
+    bundle_forget(b);
     (void)conn_exec(b->conn, "ROLLBACK", strlen("ROLLBACK"), NULL, &ignored);
 }

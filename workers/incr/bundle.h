@@ -18,8 +18,10 @@ int bundle_new(struct conn *c, const struct fence *f, unsigned lane, size_t pack
 void bundle_free(struct bundle *b);
 DEFINE_CLEANUP(struct bundle, bundle_free)
 
-/* bundle_begin(): nothing is sent yet. @applied holds the numbers of this transaction too. */
-int bundle_begin(struct bundle *b, uint64_t lwm, const struct applied *applied, struct err *err);
+/* bundle_begin(): nothing is sent yet. @applied holds the numbers of this transaction too. @path:
+ * control_mark_sql()'s. */
+int bundle_begin(struct bundle *b, uint64_t lwm, const struct applied *applied, const char *path,
+                 struct err *err);
 /*
  * bundle_add() - statements `from` to `to` (not included) of one source transaction
  *
@@ -32,6 +34,8 @@ int bundle_flush(struct bundle *b, struct err *err);
 /* bundle_text(): one more statement that counts no rows. */
 int bundle_text(struct bundle *b, const char *sql, struct err *err);
 int bundle_commit(struct bundle *b, struct err *err);
+/* bundle_forget(): after a statement that failed by itself: the transaction is still open. */
+void bundle_forget(struct bundle *b);
 void bundle_rollback(struct bundle *b); /* errors show at the next use */
 
 #endif

@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "base/json.h"
+#include "workers/incr/image.h"
 #include "workers/incr/keys.h"
 
 #include "base/banned.h"
@@ -32,6 +33,17 @@ void changer_kinds(struct changer *c, struct json_object *white_list)
     c->loose = !(c->carry[ROWS_INSERT] && c->carry[ROWS_UPDATE] && c->carry[ROWS_DELETE]);
 }
 
+int change_row(const struct sqlwriter *w, struct txn *t, const struct table_plan *p,
+               const struct row_mode *m, const struct value *before, const struct value *after,
+               struct err *err)
+{
+    if (before == NULL)
+        return sqlwrite_insert(w, t, p, m, after, err);
+    if (after == NULL)
+        return sqlwrite_delete(w, t, p, m, before, err);
+    return sqlwrite_update(w, t, p, m, before, after, err);
+}
+
 /* One row whose images (NULL: none) both concern the target. */
 static int write_row(struct changer *c, struct txn *t, struct table_plan *p,
                      const struct row_mode *m, const struct value *before,
@@ -40,62 +52,69 @@ static int write_row(struct changer *c, struct txn *t, struct table_plan *p,
     if ((before != NULL && keys_add(t, p, before, err) < 0) ||
         (after != NULL && keys_add(t, p, after, err) < 0))
         return -1;
-    if (before == NULL) {
-        p->inserts++;
-        return sqlwrite_insert(&c->writer, t, p, m, after, err);
-    }
-    if (after == NULL) {
-        p->deletes++;
-        return sqlwrite_delete(&c->writer, t, p, m, before, err);
-    }
-    p->updates++;
-    return sqlwrite_update(&c->writer, t, p, m, before, after, err);
+    p->inserts += before == NULL;
+    p->deletes += after == NULL;
+    p->updates += before != NULL && after != NULL;
+    return change_row(&c->writer, t, p, m, before, after, err);
 }
 
-static struct row_mode mode_of(const struct changer *c, const struct group_row_event *ev,
-                               struct rows_flags flags)
+struct writing {
+    struct changer *c;
+    struct txn *t;
+    const struct image *im;
+};
+
+static int on_row(void *ctx, const struct image_row *row, struct err *err)
 {
-    return (struct row_mode){
-        .safe = c->has_safe_end && !ev->plan->keyless && binlog_pos_cmp(&ev->pos, &c->safe_end) < 0,
+    struct writing *w = ctx;
+
+    if (row->dropped) {
+        w->c->dropped++;
+        return 0;
+    }
+    if (row->before == NULL && row->after == NULL) {
+        w->c->filtered++;
+        return 0;
+    }
+    return write_row(w->c, w->t, w->im->plan, &w->im->mode, row->before, row->after, err);
+}
+
+static int mode_of(const struct changer *c, const struct group_row_event *ev, struct row_mode *ret,
+                   struct err *err)
+{
+    struct rows_flags flags;
+    bool safe = c->has_safe_end && !ev->plan->keyless && binlog_pos_cmp(&ev->pos, &c->safe_end) < 0;
+
+    if (rows_table_id(ev->format, ev->event, &flags) == UINT64_MAX)
+        return err_set(err, ERR_BINLOG_MALFORMED, "a row event that ends too early");
+    *ret = (struct row_mode){
+        .safe = safe,
         .loose = c->loose,
+        .row_check = c->row_check && !safe && !c->loose,
         .fk_checks = c->writer.cascades && !flags.no_foreign_key_checks,
         .pos = ev->pos.offset,
     };
+    return 0;
 }
 
 static int change_rows(struct changer *c, struct txn *t, const struct group_row_event *ev,
                        const uint8_t *verdicts, size_t verdict_count, struct err *err)
 {
-    _cleanup_(rows_closep)
-    struct rows *rows = NULL;
-    const struct value *before, *after;
-    struct row_mode mode;
-    size_t n = 0;
-    int got;
+    struct image im = {
+        .event = *ev->event,
+        .format = ev->format,
+        .map = ev->map,
+        .plan = ev->plan,
+        .carry = { c->carry[0], c->carry[1], c->carry[2] },
+        .verdicts = verdicts,
+        .verdict_count = verdict_count,
+        .first_stmt = t->stmt_count,
+    };
+    struct writing w = { c, t, &im };
 
-    if (rows_open(ev->format, ev->event, ev->map, ev->plan->t, &rows, err) < 0)
+    if (mode_of(c, ev, &im.mode, err) < 0 || txn_keep(t, &im, err) < 0)
         return -1;
-    mode = mode_of(c, ev, rows_flags(rows));
-    for (; (got = rows_next(rows, &before, &after, err)) == 1; n++) {
-        enum rows_kind kind = rows_kind(rows);
-        uint8_t verdict = verdicts == NULL    ? FILTER_BEFORE | FILTER_AFTER
-                          : n < verdict_count ? verdicts[n]
-                                              : 0;
-
-        if (!c->carry[kind]) {
-            c->dropped++;
-            continue;
-        }
-        if (kind == ROWS_INSERT || (verdict & FILTER_BEFORE) == 0)
-            before = NULL;
-        if (kind == ROWS_DELETE || (verdict & FILTER_AFTER) == 0)
-            after = NULL;
-        if (before == NULL && after == NULL)
-            c->filtered++;
-        else if (write_row(c, t, ev->plan, &mode, before, after, err) < 0)
-            return -1;
-    }
-    return got;
+    return image_rows(&im, on_row, &w, err);
 }
 
 int change_event(struct changer *c, struct txn *t, const struct group_row_event *ev,

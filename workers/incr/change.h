@@ -12,8 +12,9 @@
 struct changer {
     struct sqlwriter writer;
     struct filter *filter;
-    bool carry[3]; /* by enum rows_kind: recordTypeWhiteList */
-    bool loose;    /* some kind is not carried */
+    bool carry[3];  /* by enum rows_kind: recordTypeWhiteList */
+    bool loose;     /* some kind is not carried */
+    bool row_check; /* conflictDetection ROW: before images are compared whole */
     bool has_safe_end;
     struct binlog_pos safe_end; /* events before it may be in the copy */
     uint64_t dropped;           /* rows of kinds not carried */
@@ -25,5 +26,10 @@ void changer_kinds(struct changer *c, struct json_object *white_list);
 /* change_event(): adds to the transaction. Errors: the decoder's, sqlwrite's, filter_event's. */
 int change_event(struct changer *c, struct txn *t, const struct group_row_event *ev,
                  struct err *err);
+
+/* change_row(): one row's statements; of the images (NULL: none) at least one is there. */
+int change_row(const struct sqlwriter *w, struct txn *t, const struct table_plan *p,
+               const struct row_mode *m, const struct value *before, const struct value *after,
+               struct err *err);
 
 #endif

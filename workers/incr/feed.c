@@ -2,11 +2,13 @@
 #include "workers/incr/ddl.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "workers/incr/remedy.h"
 #include "workers/mysql/sqltext.h"
 
 #include "base/banned.h"
@@ -19,15 +21,93 @@ static int on_begin(void *ctx, const struct group_info *g, struct err *err)
 
     (void)err;
     s->info = *g;
+    s->path = pair_local_path(s->pair);
     xa_done(&s->xa);
     s->wanted = g->seq > s->base_lwm && !applied_has(&s->applied, g->seq);
     return s->wanted ? 0 : 1;
 }
 
+/* Ours, of this end's other direction, or not to be carried: its end is passed all the same. */
+static int on_origin(void *ctx, const struct group_info *g, struct err *err)
+{
+    struct session *s = ctx;
+    int got = pair_origin(s->pair, g, &s->path, err);
+
+    s->info = *g;
+    return got < 0 ? -1 : got == 0;
+}
+
+static int need_txn(struct session *s, struct err *err)
+{
+    if (s->txn != NULL)
+        return 0;
+    s->txn = txn_new(s->info.seq, &s->info.start, MIN(s->packet_max / 4, (size_t)1024 * 1024));
+    if (s->txn == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for a transaction");
+    s->txn->path = s->path;
+    return 0;
+}
+
+/* ---- what the other direction tells of rows in conflict ---- */
+
+/* True when this end has to write the row's state: it was not asked for, or changed since. */
+static int state_wanted(struct session *s, struct remedy_ask *a, struct err *err)
+{
+    _cleanup_(strbuf_done)
+    struct strbuf row = STRBUF(TXN_TEXT_MAX);
+    struct dep_key k;
+
+    if (remedy_place(a, &k, &row) < 0)
+        return strbuf_check(&row, err);
+    if (a->ack[0] != '\0' &&
+        unsettled_answer(s->unsettled, &k, strbuf_str(&row), a->ack) != ANSWER_ASK_AGAIN)
+        return 0;
+    (void)snprintf(a->id, sizeof(a->id), "%" PRIu64 ".%zu", s->info.seq,
+                   s->txn != NULL ? s->txn->ask_count : 0);
+    if (unsettled_put(s->unsettled, &k, strbuf_str(&row), a->id) < 0)
+        return err_set(err, ERR_NOMEM, "no memory for a row in conflict");
+    return 1;
+}
+
+static int on_remedy(struct session *s, const struct group_control *c, struct err *err)
+{
+    _cleanup_(remedy_ask_freep)
+    struct remedy_ask *a = NULL;
+    bool overwrites = s->resolve.strategy == STRATEGY_OVERWRITE;
+    int got = remedy_parse(c, s->plans, s->resolve.project_id, s->resolve.peer_id, &a, err);
+
+    if (got <= 0)
+        return got;
+    if (overwrites != (a->kind == REMEDY_STATE))
+        return 0; /* states are for who overwrites, notes for who does not */
+    if (a->kind == REMEDY_NOTE && (got = state_wanted(s, a, err)) <= 0)
+        return got;
+    if (need_txn(s, err) < 0 || remedy_keys(s->txn, a, err) < 0)
+        return -1;
+    return txn_ask(s->txn, take_ptr(a), err);
+}
+
+static int on_control(void *ctx, const struct group_control *c, struct err *err)
+{
+    struct session *s = ctx;
+
+    if (s->unsettled != NULL && s->wanted && strcmp(c->table, "cw_remedy") == 0)
+        return on_remedy(s, c, err);
+    return pair_control(s->pair, c, err);
+}
+
 /* ---- very large transactions ---- */
+
+static bool careful(const struct session *s)
+{
+    return s->sync->careful_seq == s->info.seq;
+}
 
 static int big_send(struct session *s, size_t from, size_t to, struct err *err)
 {
+    if (careful(s))
+        return resolve_rows(pool_resolver(s->pool), s->txn, from, to, err);
+    to = MIN(to, s->txn->stmt_count);
     for (size_t i = from; i < to; i++)
         s->big_mixed |= !s->txn->stmts[i].own_tables;
     return bundle_add(s->big, s->txn, from, to, err);
@@ -49,7 +129,7 @@ static int big_flush(struct session *s, struct err *err)
 {
     size_t bytes = s->txn->text.len, rows = s->txn->row_count;
 
-    if (big_send(s, 0, s->txn->stmt_count, err) < 0 || bundle_flush(s->big, err) < 0)
+    if (big_send(s, 0, SIZE_MAX, err) < 0 || bundle_flush(s->big, err) < 0)
         return -1;
     s->big_rows += rows;
     s->big_bytes += bytes;
@@ -57,6 +137,26 @@ static int big_flush(struct session *s, struct err *err)
     FAULT("incr.big.mid");
     (void)throttle_take(s->sync->throttle, rows, bytes); /* the tick below sees the stop */
     return session_tick(s, err);
+}
+
+int feed_big_send(struct session *s, struct err *err)
+{
+    return big_send(s, 0, SIZE_MAX, err);
+}
+
+int feed_big(struct session *s, struct err *err)
+{
+    s->big_rows = s->big_bytes = 0;
+    s->big_mixed = false;
+    if (s->unsettled != NULL)
+        unsettled_clear(s->unsettled); /* its keys are not kept */
+    if (careful(s) && resolve_begin(pool_resolver(s->pool), err) < 0)
+        return -1;
+    s->txn->no_images = !careful(s) && !s->xa.open; /* those of XA are stored */
+    if (pool_big_begin(s->pool, s->info.seq, s->path, &s->big, err) < 0)
+        return -1;
+    /* what looks at rows does so behind the mark */
+    return careful(s) ? bundle_flush(s->big, err) : 0;
 }
 
 /* From here on it goes to the target as it is read, alone, within one transaction there. */
@@ -68,9 +168,7 @@ static int big_begin(struct session *s, struct err *err)
         return -1;
     log_info("incr", "large_transaction", "seq=%" PRIu64 " pos=%s:%" PRIu64, s->info.seq,
              s->info.start.file, s->info.start.offset);
-    s->big_rows = s->big_bytes = 0;
-    s->big_mixed = false;
-    if (pool_big_begin(s->pool, s->info.seq, &s->big, err) < 0)
+    if (feed_big(s, err) < 0)
         return -1;
     for (size_t i = 0; i < s->txn->savepoint_count; i++) {
         const struct savepoint *sp = &s->txn->savepoints[i];
@@ -79,7 +177,7 @@ static int big_begin(struct session *s, struct err *err)
             return -1;
         from = MAX(from, sp->stmts);
     }
-    if (big_send(s, from, s->txn->stmt_count, err) < 0 || bundle_flush(s->big, err) < 0)
+    if (big_send(s, from, SIZE_MAX, err) < 0 || bundle_flush(s->big, err) < 0)
         return -1;
     s->big_rows = s->txn->row_count;
     s->big_bytes = s->txn->text.len;
@@ -102,8 +200,12 @@ static int big_end(struct session *s, bool commit, const struct group_end *g, st
         s->big_rows = s->big_bytes = 0;
         return pool_pass(s->pool, g, err) < 0 ? -1 : 0;
     }
-    if (big_flush(s, err) < 0 || bundle_commit(b, err) < 0)
+    if (big_flush(s, err) < 0 ||
+        (careful(s) && resolve_end(pool_resolver(s->pool), s->txn, err) < 0) ||
+        bundle_commit(b, err) < 0)
         return -1;
+    if (careful(s))
+        pool_count_conflicts(s->pool, resolve_counts(pool_resolver(s->pool)));
     rows = s->big_rows;
     bytes = s->big_bytes;
     s->big = NULL;
@@ -111,10 +213,15 @@ static int big_end(struct session *s, bool commit, const struct group_end *g, st
     return pool_big_done(s->pool, g, rows, bytes, err);
 }
 
-void feed_done(struct session *s)
+void feed_done(struct session *s, struct err *err)
 {
-    if (s->big != NULL)
+    if (s->big != NULL) {
         bundle_rollback(s->big);
+        if (careful(s))
+            resolve_failed(pool_resolver(s->pool), err);
+        else if (resolve_wanted(err))
+            s->sync->careful_seq = s->info.seq;
+    }
     s->big = NULL;
     txn_free(s->txn);
     s->txn = NULL;
@@ -137,11 +244,8 @@ static int on_rows(void *ctx, const struct group_row_event *e, struct err *err)
     /* whether an XA transaction is in the snapshot depends on where its commit is */
     if (!s->xa.open && in_snapshot(s, e))
         return 0;
-    if (s->txn == NULL) {
-        s->txn = txn_new(s->info.seq, &s->info.start, MIN(s->packet_max / 4, (size_t)1024 * 1024));
-        if (s->txn == NULL)
-            return err_set(err, ERR_NOMEM, "no memory for a transaction");
-    }
+    if (need_txn(s, err) < 0)
+        return -1;
     if (change_event(&s->changer, s->txn, e, err) < 0)
         return -1;
     if (s->xa.open)
@@ -171,15 +275,12 @@ static int on_savepoint(void *ctx, enum statement_kind kind, const char *name, s
 
     if (kind == ST_RELEASE)
         return 0;
-    if (s->txn == NULL) {
-        s->txn = txn_new(s->info.seq, &s->info.start, MIN(s->packet_max / 4, (size_t)1024 * 1024));
-        if (s->txn == NULL)
-            return err_set(err, ERR_NOMEM, "no memory for a transaction");
-    }
+    if (need_txn(s, err) < 0)
+        return -1;
     if (s->xa.open && s->big != NULL)
         return xa_savepoint(s, kind == ST_ROLLBACK_TO, name, err);
     if (s->big != NULL) {
-        if (big_send(s, 0, s->txn->stmt_count, err) < 0 || bundle_flush(s->big, err) < 0)
+        if (big_send(s, 0, SIZE_MAX, err) < 0 || bundle_flush(s->big, err) < 0)
             return -1;
         s->big_rows += s->txn->row_count;
         txn_forget(s->txn);
@@ -229,7 +330,9 @@ static int on_end(void *ctx, bool commit, const struct binlog_pos *end, int64_t 
     }
     if (s->txn != NULL && !commit)
         txn_rollback(s->txn);
-    if (s->txn != NULL && s->txn->stmt_count == 0) {
+    if (s->unsettled != NULL && s->txn != NULL && s->txn->image_count > 0)
+        unsettled_touch(s->unsettled, s->txn->keys, s->txn->key_count);
+    if (s->txn != NULL && s->txn->stmt_count == 0 && s->txn->ask_count == 0) {
         txn_free(s->txn);
         s->txn = NULL;
     }
@@ -278,6 +381,5 @@ static int on_statement(void *ctx, const struct group_statement *st, struct err 
     return 0;
 }
 
-const struct group_ops feed_ops = {
-    on_begin, on_rows, on_savepoint, on_statement, on_end, xa_event
-};
+const struct group_ops feed_ops = { on_begin, on_rows,  on_savepoint, on_statement,
+                                    on_end,   xa_event, on_origin,    on_control };

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/map.h"
+#include "workers/incr/mark.h"
 #include "workers/mysql/ddl/charset.h"
 
 #include "base/banned.h"
@@ -15,6 +16,7 @@ enum { MAPS_MAX = 2048, FIRST_EVENT_OFFSET = 4 };
 struct map_entry {
     struct table_map *map;
     struct table_plan *plan; /* NULL: not in scope */
+    enum mark_table control; /* of the control schema */
     uint8_t *body;           /* as it came: maps repeat with every statement */
     size_t body_len;
 };
@@ -22,6 +24,7 @@ struct map_entry {
 struct group {
     const struct plans *plans;
     const struct facts *facts;
+    const char *control; /* name of the control schema; NULL: marks are not looked for */
     const struct group_ops *ops;
     void *ctx;
     struct binlog_format format;
@@ -30,6 +33,11 @@ struct group {
     uint64_t seq;
     struct binlog_pos start, pos, end; /* of the group; of the event */
     bool open, begun, skip;
+    struct group_info info;
+    bool origin_known;   /* its first row event has been seen … */
+    bool origin_told;    /* … and the caller has been told of it */
+    bool unwanted;       /* … and does not want its rows */
+    struct err mark_err; /* its mark can't be read: told when there are rows that need it */
     bool mariadb_group;
     bool abandoned; /* the group being ended never ended at the source */
 };
@@ -78,6 +86,11 @@ bool group_open(const struct group *g)
     return g->open;
 }
 
+const struct binlog_pos *group_position(const struct group *g)
+{
+    return &g->end;
+}
+
 uint64_t group_seq(const struct group *g)
 {
     return g->seq;
@@ -99,22 +112,29 @@ void group_set_facts(struct group *g, const struct facts *facts)
     g->facts = facts;
 }
 
+void group_set_control(struct group *g, const char *schema)
+{
+    g->control = schema;
+}
+
 /* ---- begin and end ---- */
 
 static int group_begin(struct group *g, const struct gtid *gtid, struct err *err)
 {
-    struct group_info info = { .seq = ++g->seq, .start = g->pos };
     int got;
 
+    g->info = (struct group_info){ .seq = ++g->seq, .start = g->pos };
     if (gtid != NULL && !gtid->anonymous) {
-        info.gtid = *gtid;
-        info.has_gtid = true;
+        g->info.gtid = *gtid;
+        g->info.has_gtid = true;
     }
+    g->origin_known = g->origin_told = g->unwanted = false;
+    err_reset(&g->mark_err);
     g->open = true;
     g->begun = false;
     g->mariadb_group = false;
     g->start = g->pos;
-    got = g->ops->begin(g->ctx, &info, err);
+    got = g->ops->begin(g->ctx, &g->info, err);
     g->skip = got == 1;
     return got < 0 ? -1 : 0;
 }
@@ -232,6 +252,7 @@ static int on_table_map(struct group *g, const struct event *e, struct err *err)
     }
     if (entry == NULL)
         return err_set(err, ERR_NOMEM, "no memory for a table map");
+    entry->control = mark_table(g->control, map);
     entry->map = take_ptr(map);
     entry->plan = plan;
     entry->body = malloc(MAX(e->body_len, (size_t)1));
@@ -239,6 +260,43 @@ static int on_table_map(struct group *g, const struct event *e, struct err *err)
         return err_set(err, ERR_NOMEM, "no memory for a table map");
     memcpy(entry->body, e->body, e->body_len);
     entry->body_len = e->body_len;
+    return 0;
+}
+
+/* The first row event of a transaction says who wrote it. */
+static void learn_origin(struct group *g, const struct group_row_event *ev,
+                         const struct map_entry *m)
+{
+    if (g->origin_known)
+        return;
+    g->origin_known = true;
+    (void)mark_origin(ev, m->control, &g->info, &g->mark_err);
+}
+
+/* Before the first row that may be carried. */
+static int tell_origin(struct group *g, struct err *err)
+{
+    int got;
+
+    if (g->origin_told)
+        return 0;
+    if (g->mark_err.code != ERR_NONE) {
+        *err = g->mark_err;
+        return here(g, err);
+    }
+    got = g->ops->origin != NULL ? g->ops->origin(g->ctx, &g->info, err) : 0;
+    g->origin_told = got >= 0;
+    g->unwanted = got == 1;
+    return got < 0 ? here(g, err) : 0;
+}
+
+static int on_control(struct group *g, const struct group_row_event *ev, const struct map_entry *m,
+                      struct err *err)
+{
+    if (g->ops->control == NULL || (m->control != MARK_CANARY && m->control != MARK_REMEDY))
+        return 0;
+    if (mark_rows(ev, m->control, &g->info, g->ops->control, g->ctx, err) < 0)
+        return here(g, err);
     return 0;
 }
 
@@ -263,11 +321,16 @@ static int on_rows(struct group *g, const struct event *e, struct err *err)
                       "a row event of table number %" PRIu64 ", which no table map names", id);
         return here(g, err);
     }
-    if (m->plan == NULL)
-        return 0;
     ev.map = m->map;
     ev.plan = m->plan;
-    return g->ops->rows(g->ctx, &ev, err);
+    learn_origin(g, &ev, m);
+    if (m->control != MARK_NONE)
+        return on_control(g, &ev, m, err);
+    if (m->plan == NULL)
+        return 0;
+    if (tell_origin(g, err) < 0)
+        return -1;
+    return g->unwanted ? 0 : g->ops->rows(g->ctx, &ev, err);
 }
 
 /* ---- statements ---- */
@@ -372,7 +435,9 @@ static int on_statement(struct group *g, const struct event *e, const struct que
     case ST_SAVEPOINT:
     case ST_ROLLBACK_TO:
     case ST_RELEASE:
-        return g->open && !g->skip ? g->ops->savepoint(g->ctx, s->kind, s->name, err) : 0;
+        return g->open && !g->skip && !g->unwanted
+                   ? g->ops->savepoint(g->ctx, s->kind, s->name, err)
+                   : 0;
     case ST_XA_END:
     case ST_XA_PREPARE: /* the XA_PREPARE event tells */
         return 0;

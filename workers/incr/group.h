@@ -13,15 +13,25 @@
 #include "workers/incr/plan.h"
 #include "workers/mysql/binlog/event.h"
 #include "workers/mysql/binlog/rows.h"
+#include "workers/mysql/control.h"
 #include "workers/mysql/ddl/statement.h"
 #include "workers/mysql/facts.h"
 #include "workers/relay/segment.h"
+
+enum { MARK_TASK_MAX = 65 };
+
+/* By its first row event: of cw_lane: an applied transaction, of cw_mask: not to be carried. */
+enum group_origin { ORIGIN_LOCAL, ORIGIN_MARKED, ORIGIN_MASKED };
 
 struct group_info {
     uint64_t seq;
     struct binlog_pos start; /* of its first event */
     struct gtid gtid;
     bool has_gtid;
+    /* Known from the first row event on: group_ops.origin. */
+    enum group_origin origin;
+    char path[CONTROL_PATH_MAX];   /* MARKED: nodes it has passed; else "" */
+    char mark_task[MARK_TASK_MAX]; /* MARKED: of whoever applied it there */
 };
 
 struct group_row_event {
@@ -58,6 +68,16 @@ enum group_xa {
     GROUP_XA_ROLLED_BACK
 };
 
+/* A change of the control schema at the source, as columns in their order, raw bytes or numbers. */
+struct group_control {
+    const char *table; /* "cw_remedy", "cw_canary" */
+    enum rows_kind kind;
+    const struct value *values; /* the after image; of a DELETE the before image */
+    size_t count;
+    const struct group_info *info;
+    struct binlog_pos pos; /* of the event */
+};
+
 /* Each returns 0 or -1; begin may return 1: this group is not wanted, only its end is called. */
 struct group_ops {
     int (*begin)(void *ctx, const struct group_info *g, struct err *err);
@@ -68,6 +88,11 @@ struct group_ops {
     int (*end)(void *ctx, bool commit, const struct binlog_pos *end, int64_t ts, struct err *err);
     /* Right after begin, right before end. `xid`: as XA COMMIT in the binlog has it. */
     int (*xa)(void *ctx, enum group_xa what, const char *xid, struct err *err);
+    /* Before the first rows(), at most once: may return 1: none of its rows are wanted. A group
+     * without row events is ORIGIN_LOCAL and not told. NULL: all are wanted. */
+    int (*origin)(void *ctx, const struct group_info *g, struct err *err);
+    /* Rows of cw_remedy and cw_canary, whether the group's rows are wanted or not. NULL: ignored */
+    int (*control)(void *ctx, const struct group_control *c, struct err *err);
 };
 
 struct group;
@@ -95,13 +120,17 @@ int group_feed(struct group *g, const struct record *r, struct err *err);
 int group_era(struct group *g, const struct binlog_pos *start, struct err *err);
 /* group_abandoned(): within ops->end: the source never ended it, its GTID was not used up. */
 bool group_abandoned(const struct group *g);
-bool group_open(const struct group *g);    /* within a transaction */
+bool group_open(const struct group *g); /* within a transaction */
+/* group_position(): everything before it has been fed. */
+const struct binlog_pos *group_position(const struct group *g);
 uint64_t group_seq(const struct group *g); /* of the group that is open, or of the last one */
 const struct binlog_format *group_format(const struct group *g);
 /* group_set_plans(): other plans from now on; table maps come again with the next statement. */
 void group_set_plans(struct group *g, const struct plans *plans);
 /* group_set_facts(): character sets of statements are known by it; borrowed, may change. */
 void group_set_facts(struct group *g, const struct facts *facts);
+/* group_set_control(): the control schema's name; borrowed. NULL: no marks are read. */
+void group_set_control(struct group *g, const char *schema);
 /* group_version(): of the server that wrote what is read now; 0: not known. */
 unsigned group_version(const struct group *g);
 

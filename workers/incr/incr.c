@@ -37,6 +37,8 @@ static int ask_source(struct sync *y, struct err *err)
 
     if (got == 0)
         got = dialect_detect(c, &y->source, err);
+    if (got == 0)
+        got = pair_ask_source(y->pair, c, err);
     conn_close(c);
     return got;
 }
@@ -89,10 +91,16 @@ int incr_run(struct worker *w, struct err *err)
     struct sync y = { .w = w, .lanes = lanes_of(w->task) };
     int got = -1;
 
+    drain_ask(&y.drain, json_get(w->task->doc, "drain"));
     y.throttle = throttle_new(w->report);
     if (y.throttle == NULL)
         return err_set(err, ERR_NOMEM, "no memory for the throttle");
-    if (scope_new(task_mapping(w->task), &y.scope, err) == 0) {
+    if (!w->task->two_way && json_get_bool(task_incr_config(w->task), "watchTarget", true) &&
+        rogues_new(w, &y.rogues, err) < 0) {
+        throttle_free(y.throttle);
+        return -1;
+    }
+    if (pair_new(w, &y.pair, err) == 0 && scope_new(task_mapping(w->task), &y.scope, err) == 0) {
         got = ask_source(&y, err);
         if (got == 0) {
             got = prepare_scope(&y, err);
@@ -100,6 +108,9 @@ int incr_run(struct worker *w, struct err *err)
                 got = sessions(&y, err);
         }
     }
+    conflicts_done(&y.conflicts);
+    rogues_free(y.rogues);
+    pair_free(y.pair);
     scope_free(y.scope);
     throttle_free(y.throttle);
     return got;

@@ -34,6 +34,7 @@ struct lane {
     unsigned number;
     struct conn *conn;
     struct bundle *batch;
+    struct resolver *resolver;
     struct txn *head, **tail; /* queued, under the pool's lock */
     size_t queued, queued_rows;
     size_t in_flight;
@@ -121,6 +122,10 @@ static struct txn *take_batch(struct lane *l, size_t *ret_count, size_t *ret_row
         struct txn *t = l->head;
         if (count > 0 && (rows + t->row_count > rows_max || bytes + t->text.len > BATCH_BYTES))
             break;
+        if (count > 0 && t->path != first->path)
+            break; /* one mark, one path */
+        if (count > 0 && (t->ask_count > 0 || first->ask_count > 0))
+            break; /* the other direction's questions are for resolve_txn() */
         l->head = t->next;
         t->next = NULL;
         *end = t;
@@ -154,7 +159,7 @@ static int run_batch(struct lane *l, const struct txn *first, const struct txn *
             return err_set(err, ERR_NOMEM, "no memory for the list of applied transactions");
     }
     FAULT("incr.batch.before_begin");
-    if (bundle_begin(l->batch, mark, &l->applied, err) < 0)
+    if (bundle_begin(l->batch, mark, &l->applied, first->path, err) < 0)
         return -1;
     for (const struct txn *t = first; t != end; t = t->next) {
         if (bundle_add(l->batch, t, 0, t->stmt_count, err) < 0)
@@ -191,11 +196,32 @@ static bool give_up(struct lane *l)
     return stopping;
 }
 
-static int apply_tries(struct lane *l, const struct txn *first, const struct txn *end, int tries,
-                       struct err *err)
+/* Row by row, by the strategy for conflicts. */
+static int resolve_once(struct lane *l, const struct txn *t, struct err *err)
+{
+    uint64_t mark;
+
+    (void)pthread_mutex_lock(&l->pool->lock);
+    mark = lwm(l->pool);
+    (void)pthread_mutex_unlock(&l->pool->lock);
+    applied_prune(&l->applied, mark);
+    if (applied_add(&l->applied, t->seq) < 0)
+        return err_set(err, ERR_NOMEM, "no memory for the list of applied transactions");
+    if (resolve_txn(l->resolver, t, mark, &l->applied, err) < 0) {
+        applied_remove(&l->applied, t->seq);
+        return -1;
+    }
+    pool_count_conflicts(l->pool, resolve_counts(l->resolver));
+    return 0;
+}
+
+enum how { AS_BATCH, ROW_BY_ROW };
+
+static int apply_tries(struct lane *l, const struct txn *first, const struct txn *end, enum how how,
+                       int tries, struct err *err)
 {
     for (int i = 1;; i++) {
-        if (apply_once(l, first, end, err) == 0)
+        if ((how == AS_BATCH ? apply_once(l, first, end, err) : resolve_once(l, first, err)) == 0)
             return 0;
         if (err->code != ERR_DB_RETRY || i >= tries || give_up(l))
             return -1;
@@ -247,29 +273,49 @@ static void drop(struct lane *l, struct txn *first)
     (void)pthread_mutex_unlock(&p->lock);
 }
 
+static int apply_single(struct lane *l, const struct txn *t, struct err *err)
+{
+    if (t->ask_count == 0) {
+        if (apply_tries(l, t, t->next, AS_BATCH, SINGLE_TRIES, err) == 0)
+            return 0;
+        if (l->resolver == NULL || !resolve_wanted(err) || give_up(l))
+            return -1;
+        err_reset(err);
+    }
+    return apply_tries(l, t, t->next, ROW_BY_ROW, SINGLE_TRIES, err);
+}
+
 /*
  * A batch whole; on a deadlock that comes back, or on an error of one of its transactions, each by
  * itself, so that the error is that one's and those before it are in.
  */
 static int apply(struct lane *l, struct txn *first, size_t count, struct err *err)
 {
-    if (apply_tries(l, first, NULL, count > 1 ? BATCH_TRIES : SINGLE_TRIES, err) == 0) {
-        committed(l, first, NULL);
-        return 0;
-    }
-    while (count > 1 && first != NULL && !conn_lost(err) && err->code != ERR_EPOCH_STALE &&
-           !give_up(l)) {
-        struct txn *next = first->next;
+    if (count > 1) {
+        if (apply_tries(l, first, NULL, AS_BATCH, BATCH_TRIES, err) == 0) {
+            committed(l, first, NULL);
+            return 0;
+        }
+        if (conn_lost(err) || err->code == ERR_EPOCH_STALE || give_up(l)) {
+            drop(l, first);
+            return -1;
+        }
         err_reset(err);
-        if (apply_tries(l, first, next, SINGLE_TRIES, err) < 0)
-            break;
+    }
+    while (first != NULL) {
+        struct txn *next = first->next;
+        if (apply_single(l, first, err) < 0) {
+            drop(l, first);
+            return -1;
+        }
         committed(l, first, next);
         first = next;
+        if (first != NULL && give_up(l)) {
+            drop(l, first);
+            return 0;
+        }
     }
-    if (first == NULL)
-        return 0;
-    drop(l, first);
-    return -1;
+    return 0;
 }
 
 static void *lane_main(void *arg)
@@ -318,6 +364,9 @@ static int lane_init(struct pool *p, unsigned i, struct err *err)
     (void)pthread_cond_init(&l->wake, NULL);
     p->lane_count = i + 1;
     if (bundle_new(l->conn, o->fence, i + 1, o->packet_max, &l->batch, err) < 0)
+        return -1;
+    if (o->resolve != NULL &&
+        resolver_new(l->conn, l->batch, i + 1, o->resolve, &l->resolver, err) < 0)
         return -1;
     /* What this lane's row says stays true: it is written again until the low-water mark covers it.
      */
@@ -368,6 +417,7 @@ int pool_new(const struct pool_options *o, struct pool **ret, struct err *err)
         if (lane_init(p, i, err) < 0)
             return -1;
     }
+    p->o.resolve = NULL;
     p->o.rows = NULL; /* the caller's, read above */
     p->o.row_count = 0;
     if (start_lanes(p, err) < 0)
@@ -435,6 +485,7 @@ static void lane_free(struct lane *l)
         next = t->next;
         txn_free(t);
     }
+    resolver_free(l->resolver);
     bundle_free(l->batch);
     applied_done(&l->applied);
     (void)pthread_cond_destroy(&l->wake);
@@ -526,6 +577,8 @@ static int submit(struct pool *p, struct depend *d, struct txn *t, const struct 
     if (depend_add(d, t->keys, t->key_count, t->seq, l->number) < 0)
         return err_set(err, ERR_NOMEM, "no memory for the dependencies");
     add_entry(p, g, false);
+    t->gtid = g->gtid;
+    t->has_gtid = g->has_gtid;
     /* the lane needs neither keys nor savepoints */
     free(t->keys);
     t->keys = NULL;
@@ -617,9 +670,31 @@ void pool_stats(struct pool *p, struct pool_stats *ret)
     (void)pthread_mutex_unlock(&p->lock);
 }
 
+struct resolver *pool_resolver(struct pool *p)
+{
+    return p->lanes[0].resolver;
+}
+
+void pool_count_conflicts(struct pool *p, const uint64_t counts[static CONFLICT_MAX_])
+{
+    (void)pthread_mutex_lock(&p->lock);
+    for (size_t i = 0; i < CONFLICT_MAX_; i++)
+        p->stats.conflicts[i] += counts[i];
+    (void)pthread_mutex_unlock(&p->lock);
+}
+
+void pool_forget_tables(struct pool *p)
+{
+    for (unsigned i = 0; i < p->lane_count; i++) {
+        if (p->lanes[i].resolver != NULL)
+            resolver_forget_tables(p->lanes[i].resolver);
+    }
+}
+
 /* ---- very large transactions ---- */
 
-int pool_big_begin(struct pool *p, uint64_t seq, struct bundle **ret, struct err *err)
+int pool_big_begin(struct pool *p, uint64_t seq, const char *path, struct bundle **ret,
+                   struct err *err)
 {
     struct lane *l = &p->lanes[0];
     uint64_t mark;
@@ -631,7 +706,7 @@ int pool_big_begin(struct pool *p, uint64_t seq, struct bundle **ret, struct err
     if (applied_add(&l->applied, seq) < 0)
         return err_set(err, ERR_NOMEM, "no memory for the list of applied transactions");
     *ret = l->batch;
-    return bundle_begin(l->batch, mark, &l->applied, err);
+    return bundle_begin(l->batch, mark, &l->applied, path, err);
 }
 
 int pool_big_done(struct pool *p, const struct group_end *g, size_t rows, size_t bytes,

@@ -11,6 +11,7 @@
 #include "workers/incr/applied.h"
 #include "workers/incr/bundle.h"
 #include "workers/incr/depend.h"
+#include "workers/incr/resolve.h"
 #include "workers/incr/txn.h"
 #include "workers/mysql/binlog/gtid.h"
 #include "workers/mysql/control.h"
@@ -35,6 +36,7 @@ struct pool_options {
     size_t row_count;
     struct report *report;
     struct throttle *throttle;
+    const struct resolve_options *resolve; /* NULL: a conflict is an error, as it came */
 };
 
 /* pool_new(): starts the lanes. */
@@ -75,12 +77,20 @@ bool pool_idle(struct pool *p);
 
 /*
  * A very large transaction, run by the coordinator over lane 0 while the lanes are idle: begin
- * gives the batch, with the mark already in it.
+ * gives the batch, with the mark (of that path) already in it.
  */
-int pool_big_begin(struct pool *p, uint64_t seq, struct bundle **ret, struct err *err);
+int pool_big_begin(struct pool *p, uint64_t seq, const char *path, struct bundle **ret,
+                   struct err *err);
 int pool_big_done(struct pool *p, const struct group_end *g, size_t rows, size_t bytes,
                   struct err *err);                 /* after its commit */
 void pool_big_undone(struct pool *p, uint64_t seq); /* after its rollback */
+
+/* pool_resolver(): lane 0's, for a large transaction. NULL: none. */
+struct resolver *pool_resolver(struct pool *p);
+/* pool_count_conflicts(): of a large transaction, after its commit. */
+void pool_count_conflicts(struct pool *p, const uint64_t counts[static CONFLICT_MAX_]);
+/* pool_forget_tables(): those at the target have changed. While the lanes are idle. */
+void pool_forget_tables(struct pool *p);
 
 /*
  * pool_next_applied() - the next group in order that is applied, once each
@@ -94,6 +104,7 @@ struct pool_stats {
     uint64_t last; /* the last number given */
     uint64_t transactions, rows, bytes, batches, retries;
     size_t queued_bytes;
+    uint64_t conflicts[CONFLICT_MAX_]; /* recorded, by enum conflict_kind */
 };
 void pool_stats(struct pool *p, struct pool_stats *ret);
 

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/json.h"
+#include "workers/incr/image.h"
 #include "workers/mysql/sqltext.h"
 
 #include "base/banned.h"
@@ -347,6 +348,17 @@ int plans_target_column(struct plans *p, const char *mapped_db, const char *mapp
     return 0;
 }
 
+bool plan_rolls_back(const struct table_plan *p)
+{
+    static const char *const without[] = { "MyISAM",     "Aria",    "MEMORY",
+                                           "MRG_MyISAM", "ARCHIVE", "CSV" };
+
+    for (size_t i = 0; p->t->engine != NULL && i < ARRAY_SIZE(without); i++)
+        if (strcasecmp(p->t->engine, without[i]) == 0)
+            return false;
+    return true;
+}
+
 bool plans_has_db(const struct plans *p, const char *db)
 {
     for (size_t i = 0; i < p->count; i++) {
@@ -414,6 +426,7 @@ void plans_free(struct plans *p)
         free(t->same_charset);
         free(t->insert_prefix);
         free(t->replace_prefix);
+        image_shape_unref(t->shape);
     }
     free(p->tables);
     map_free(p->by_name);

@@ -67,6 +67,7 @@ struct table_plan {
     struct binlog_pos skip_until; /* events before it are in the copy (tables without a key) */
     bool filtered;                /* has a row filter */
     uint64_t inserts, updates, deletes; /* counted since the session began */
+    struct image_shape *shape;          /* of the row events kept last (image.h) */
 };
 
 struct plans {
@@ -91,6 +92,8 @@ struct table_plan *plans_find(const struct plans *p, const char *db, const char 
 int plans_target_column(struct plans *p, const char *mapped_db, const char *mapped_name,
                         const char *column, const char *data_type, const char *column_type,
                         const char *charset, struct err *err);
+/* plan_rolls_back(): whether a ROLLBACK takes rows of the table back. */
+bool plan_rolls_back(const struct table_plan *p);
 bool plans_has_db(const struct plans *p, const char *db);
 
 #endif

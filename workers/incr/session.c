@@ -4,12 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/num.h"
+#include "workers/incr/turn.h"
 #include "workers/mysql/mapping.h"
 
 #include "base/banned.h"
@@ -53,7 +55,8 @@ static int open_connections(struct session *s, struct err *err)
 
     if (conn_open(sink_of(s), &plain, &s->conn, err) < 0 ||
         dialect_detect(s->conn, &s->sink, err) < 0 || read_packet_max(s, err) < 0 ||
-        control_ensure(s->conn, t->control_schema, err) < 0)
+        control_ensure(s->conn, t->control_schema, err) < 0 ||
+        pair_ask_target(s->pair, s->conn, err) < 0)
         return -1;
     /*
      * A successor ends our connections, which looks like any lost one: whoever held the task before
@@ -65,6 +68,10 @@ static int open_connections(struct session *s, struct err *err)
     if (control_take_epoch(s->conn, t->control_schema, t->project_id, "incr", s->sync->lanes + 1,
                            &s->fence, err) < 0 ||
         control_register(s->conn, &s->fence, err) < 0)
+        return -1;
+    (void)snprintf(s->fence.origin, sizeof(s->fence.origin), "%s", pair_local_path(s->pair));
+    if (control_link_put(s->conn, &s->fence, pair_local_path(s->pair),
+                         pair_source(s->pair)->identity, err) < 0)
         return -1;
     s->sync->last = s->fence;
     for (unsigned i = 0; i < s->sync->lanes; i++) {
@@ -248,6 +255,7 @@ static int start_pool(struct session *s, struct err *err)
         .row_count = count,
         .report = s->sync->w->report,
         .throttle = s->sync->throttle,
+        .resolve = &s->resolve,
     };
 
     if (got == 0)
@@ -269,7 +277,26 @@ static int open_reader(struct session *s, struct err *err)
     if (group_new(s->plans, &feed_ops, s, s->cp.seq, &s->group, err) < 0)
         return -1;
     group_set_facts(s->group, s->facts);
+    group_set_control(s->group, s->sync->w->task->control_schema);
     return 0;
+}
+
+/* What is done about rows that are not as they should be. */
+static void read_conflict_rules(struct session *s)
+{
+    const struct task *t = s->sync->w->task;
+    struct json_object *config = task_incr_config(t);
+
+    s->changer.row_check = strcasecmp(json_get_str(config, "conflictDetection", "KEY"), "ROW") == 0;
+    s->resolve = (struct resolve_options){
+        .fence = &s->fence,
+        .sink = &s->sink,
+        .writer = s->changer.writer,
+        .strategy = conflict_strategy(json_get_str(config, "conflictStrategy", NULL)),
+        .two_way = t->two_way,
+        .project_id = t->project_id,
+        .peer_id = t->reverse ? t->forward_id : t->peer_id,
+    };
 }
 
 static int session_open(struct session *s, struct err *err)
@@ -280,6 +307,9 @@ static int session_open(struct session *s, struct err *err)
         return -1;
     s->changer.writer = (struct sqlwriter){ .json_type = s->sink.json_type,
                                             .cascades = !s->sync->source.cascades_logged };
+    read_conflict_rules(s);
+    if (s->resolve.two_way && (s->unsettled = unsettled_new()) == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for rows in conflict");
     changer_kinds(&s->changer,
                   json_get_array(task_incr_config(s->sync->w->task), "recordTypeWhiteList"));
     if (filter_new(s->conn, &s->sink, &s->filter, err) < 0)
@@ -288,8 +318,11 @@ static int session_open(struct session *s, struct err *err)
     s->depend = depend_new(s->plans->tracker_numbers, s->sync->lanes);
     if (s->depend == NULL)
         return err_set(err, ERR_NOMEM, "no memory for the dependencies");
-    if (start_pool(s, err) < 0 || open_reader(s, err) < 0)
+    if (s->sync->rogues != NULL && rogues_tables(s->sync->rogues, s->catalog, err) < 0)
         return -1;
+    if (turn_note(s, err) < 0 || start_pool(s, err) < 0 || open_reader(s, err) < 0)
+        return -1;
+    conflicts_begin(s);
     s->started_ms = s->last_stats_ms = clock_mono_ms();
     log_info("incr", "session_start",
              "epoch=%" PRIu64 " lanes=%u seq=%" PRIu64 " lwm=%" PRIu64 " beyond=%zu pos=%s:%" PRIu64
@@ -315,6 +348,7 @@ static void session_close(struct session *s, int patience_ms)
     map_free(s->collations);
     map_free(s->overrides);
     ddl_shadows_free(s->shadows, s->shadow_count);
+    unsettled_free(s->unsettled);
     applied_done(&s->applied);
     gtid_set_free(s->gtids);
     checkpoint_done(&s->cp);
@@ -383,9 +417,12 @@ int session_tick(struct session *s, struct err *err)
         return -1;
     if (now >= s->checkpoint_at && session_checkpoint(s, err) < 0)
         return -1;
+    if (drain_tick(s, err) < 0 || conflicts_tick(s, err) < 0)
+        return -1;
     if (now >= s->report_at) {
         s->report_at = now + REPORT_MS;
         stats_report(s);
+        return pair_passed(s->pair, group_position(s->group), s->cp.source_uuid, err);
     }
     return 0;
 }
@@ -524,6 +561,9 @@ int session_rebuild(struct session *s, struct ddl_outcome *o, struct err *err)
     catalog_free(old);
     if (read_target_columns(s, err) < 0)
         return -1;
+    pool_forget_tables(s->pool);
+    if (s->unsettled != NULL)
+        unsettled_clear(s->unsettled); /* the keys have other numbers */
     depend_free(s->depend);
     s->depend = depend_new(s->plans->tracker_numbers, s->sync->lanes);
     if (s->depend == NULL)
@@ -577,11 +617,17 @@ static void log_end(const struct session *s, const struct err *err)
 
 static int session_end(struct session *s, struct err *err)
 {
+    uint64_t careful = s->sync->careful_seq;
     bool stopped = err->code == ERR_CANCELLED && report_stopping(s->sync->w->report);
     struct err ignored = { 0 };
 
-    feed_done(s);
+    feed_done(s, err);
     pool_stop(s->pool, stopped ? STOP_PATIENCE_MS : FAIL_PATIENCE_MS);
+    conflicts_end(s);
+    if (s->sync->careful_seq != careful)
+        return err_set(err, ERR_DB_RETRY,
+                       "a conflict in a large transaction, which is now applied "
+                       "row by row");
     log_end(s, err);
     if (!stopped)
         return -1;
@@ -594,7 +640,7 @@ static int session_end(struct session *s, struct err *err)
 
 int session_run(struct sync *y, bool *ret_progress, struct err *err)
 {
-    struct session s = { .sync = y };
+    struct session s = { .sync = y, .pair = y->pair };
     uint64_t first;
     int got = -1;
 

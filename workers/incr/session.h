@@ -8,11 +8,16 @@
 
 #include "workers/incr/applied.h"
 #include "workers/incr/change.h"
+#include "workers/incr/conflict.h"
 #include "workers/incr/ddl_outcome.h"
 #include "workers/incr/depend.h"
+#include "workers/incr/drain.h"
 #include "workers/incr/group.h"
 #include "workers/incr/lane.h"
+#include "workers/incr/pair.h"
 #include "workers/incr/plan.h"
+#include "workers/incr/rogue.h"
+#include "workers/incr/unsettled.h"
 #include "workers/incr/xa.h"
 #include "workers/scope.h"
 #include "workers/worker.h"
@@ -32,7 +37,12 @@ struct sync {
     struct dialect source;
     unsigned lanes;
     bool ready_told;
-    struct fence last; /* of this process's last session; epoch 0: none yet */
+    struct pair *pair;
+    struct rogues *rogues; /* NULL: two-way, or not wanted */
+    struct drain drain;
+    struct conflicts conflicts;
+    uint64_t careful_seq; /* this group met a conflict while it was streamed: row by row; 0: none */
+    struct fence last;    /* of this process's last session; epoch 0: none yet */
 };
 
 struct session {
@@ -64,16 +74,20 @@ struct session {
     uint64_t stored_seq;
     struct gtid_set *gtids; /* of cp; NULL without */
     uint64_t base_lwm;
-    struct applied applied; /* beyond base_lwm, all lanes together, as found at the start */
+    struct resolve_options resolve;
+    struct unsettled *unsettled; /* two-way only */
+    struct applied applied;      /* beyond base_lwm, all lanes together, as found at the start */
     int64_t checkpoint_at, report_at, drain_at; /* monotonic ms: when next */
 
     struct group_info info; /* of the open group */
     bool wanted;            /* it is not applied yet */
+    const char *path;       /* that its mark at the target has: the pair's; NULL: fence.origin */
     struct txn *txn;        /* NULL: nothing for the target so far */
     struct bundle *big;     /* being streamed over lane 0 */
     size_t big_rows, big_bytes;
     bool big_mixed; /* it holds rows that a rollback does not take back */
     struct xa xa;
+    struct pair *pair; /* the sync's */
 
     int64_t applied_us; /* source time up to which all is applied */
     uint64_t mark_seq;  /* a mark that waits for this number; 0: none */
@@ -108,7 +122,16 @@ int era_begin(struct session *s, const struct record *r, struct err *err);
 int era_names_compare(const struct session *s, struct err *err);
 
 extern const struct group_ops feed_ops; /* ctx: struct session */
-void feed_done(struct session *s);      /* what a group left open */
+/* feed_big(): the transaction that is being read goes to the target alone, from now on. Idle only.
+ */
+int feed_big(struct session *s, struct err *err);
+int feed_big_send(struct session *s, struct err *err); /* what has been read of it */
+/*
+ * feed_done() - what a group left open, after `err`
+ *
+ * A conflict in a large transaction: sync->careful_seq is set, and the next session resolves it.
+ */
+void feed_done(struct session *s, struct err *err);
 
 void stats_mark(struct session *s, int64_t source_us);
 void stats_applied(struct session *s, const struct group_end *g);

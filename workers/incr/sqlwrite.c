@@ -43,7 +43,7 @@ static size_t utf8_char(const unsigned char *s, size_t n)
     return len;
 }
 
-static bool valid_utf8(const char *text, size_t n)
+bool sql_valid_utf8(const char *text, size_t n)
 {
     const unsigned char *s = (const unsigned char *)text;
 
@@ -80,7 +80,7 @@ static void text_literal(struct strbuf *b, const struct table_plan *p, size_t c,
     switch (p->literals[c]) {
     case LIT_UTF8:
         /* mb3 is a part of mb4, so that the session's own set serves both */
-        if (valid_utf8(v->bytes, v->len))
+        if (sql_valid_utf8(v->bytes, v->len))
             sql_quoted_bytes(b, v->bytes, v->len);
         else
             introduced(b, "utf8mb4", v, true);
@@ -268,8 +268,8 @@ static int where_literal(struct strbuf *b, const struct table_plan *p, size_t c,
     return 0;
 }
 
-static int key_pairs(struct strbuf *b, const struct table_plan *p, const struct value *row,
-                     struct err *err)
+int sqlwrite_key(struct strbuf *b, const struct table_plan *p, const struct value *row,
+                 struct err *err)
 {
     const struct index *key = &p->t->indexes[p->t->key];
 
@@ -337,19 +337,11 @@ static int where_exact(const struct sqlwriter *w, struct strbuf *b, const struct
     return 0;
 }
 
-static int where_row(const struct sqlwriter *w, struct txn *t, const struct table_plan *p,
-                     const struct value *row, struct err *err)
+int sqlwrite_exact(const struct sqlwriter *w, struct strbuf *b, const struct table_plan *p,
+                   const struct value *row, struct err *err)
 {
-    struct strbuf *b = &t->text;
-    struct stmt *s = &t->stmts[t->stmt_count - 1];
     bool first = true;
 
-    if (!p->keyless) {
-        s->where = b->len - s->off;
-        strbuf_adds(b, " WHERE ");
-        return key_pairs(b, p, row, err);
-    }
-    strbuf_adds(b, " WHERE ");
     for (size_t c = 0; c < p->t->column_count; c++) {
         if (!p->t->selected[c])
             continue;
@@ -359,30 +351,41 @@ static int where_row(const struct sqlwriter *w, struct txn *t, const struct tabl
         if (where_exact(w, b, p, c, &row[c], err) < 0)
             return -1;
     }
+    strbuf_adds(b, first ? "1" : "");
+    return 0;
+}
+
+static int where_row(const struct sqlwriter *w, struct txn *t, const struct table_plan *p,
+                     const struct row_mode *m, const struct value *row, struct err *err)
+{
+    struct strbuf *b = &t->text;
+    struct stmt *s = &t->stmts[t->stmt_count - 1];
+
+    if (!p->keyless) {
+        s->where = b->len - s->off;
+        strbuf_adds(b, " WHERE ");
+        if (sqlwrite_key(b, p, row, err) < 0)
+            return -1;
+        if (!m->row_check)
+            return 0;
+        strbuf_adds(b, " AND ");
+        return sqlwrite_exact(w, b, p, row, err);
+    }
+    strbuf_adds(b, " WHERE ");
+    if (sqlwrite_exact(w, b, p, row, err) < 0)
+        return -1;
     strbuf_adds(b, " LIMIT 1");
     return 0;
 }
 
 /* ---- statements ---- */
 
-static bool rolls_back(const struct table *t)
-{
-    static const char *const not [] = {
-        "MyISAM", "Aria", "MEMORY", "MRG_MyISAM", "ARCHIVE", "CSV"
-    };
-
-    for (size_t i = 0; t->engine != NULL && i < ARRAY_SIZE(not ); i++)
-        if (strcasecmp(t->engine, not [i]) == 0)
-            return false;
-    return true;
-}
-
 static struct stmt stmt_of(const struct table_plan *p, enum stmt_kind kind,
                            const struct row_mode *m)
 {
     return (struct stmt){ .kind = kind,
                           .plan = p,
-                          .own_tables = rolls_back(p->t),
+                          .own_tables = plan_rolls_back(p),
                           .fk_checks = m->fk_checks && p->related && !m->safe,
                           .any_count = m->safe || m->loose,
                           .rows = 1,
@@ -405,7 +408,7 @@ static int check_json(const struct table_plan *p, size_t c, const struct value *
         return 0;
     if (p->keyless)
         strbuf_adds(&key, "no key");
-    else if (key_pairs(&key, p, row, err) < 0)
+    else if (sqlwrite_key(&key, p, row, err) < 0)
         return -1;
     return json_number_error(p->t->db, p->t->name, p->t->columns[c].name, strbuf_str(&key), at, len,
                              err);
@@ -475,7 +478,7 @@ static int delete_row(const struct sqlwriter *w, struct txn *t, const struct tab
         return -1;
     strbuf_adds(&t->text, "DELETE FROM ");
     sql_table(&t->text, p->t->mapped_db, p->t->mapped_name);
-    if (where_row(w, t, p, row, err) < 0)
+    if (where_row(w, t, p, m, row, err) < 0)
         return -1;
     return txn_stmt_end(t, err);
 }
@@ -651,7 +654,7 @@ int sqlwrite_update(const struct sqlwriter *w, struct txn *t, const struct table
     t->row_count++;
     if (m->safe && !p->keyless)
         return safe_update(w, t, p, m, before, after, err);
-    if (!anything_changed(p, before, after))
+    if (!m->whole_row && !anything_changed(p, before, after))
         return 0;
     if (txn_stmt_begin(t, &s, err) < 0)
         return -1;
@@ -659,7 +662,7 @@ int sqlwrite_update(const struct sqlwriter *w, struct txn *t, const struct table
     sql_table(&t->text, p->t->mapped_db, p->t->mapped_name);
     strbuf_adds(&t->text, " SET");
     for (size_t c = 0; c < p->t->column_count; c++) {
-        if (!to_be_set(p, c, before, after))
+        if (m->whole_row ? !p->t->selected[c] : !to_be_set(p, c, before, after))
             continue;
         strbuf_addc(&t->text, between);
         between = ',';
@@ -668,7 +671,7 @@ int sqlwrite_update(const struct sqlwriter *w, struct txn *t, const struct table
         if (put_value(t, p, c, after, err) < 0)
             return -1;
     }
-    if (where_row(w, t, p, before, err) < 0)
+    if (where_row(w, t, p, m, before, err) < 0)
         return -1;
     return txn_stmt_end(t, err);
 }

@@ -20,6 +20,8 @@ struct sqlwriter {
 struct row_mode {
     bool safe;      /* may be in the target already */
     bool loose;     /* some kinds of change are left out: rows may be there, or not, for good */
+    bool row_check; /* the row must be exactly the before image */
+    bool whole_row; /* UPDATE: every column is set, and the row may have any content */
     bool fk_checks; /* the session at the source had them on */
     uint64_t pos;   /* of the event, for messages */
 };
@@ -37,6 +39,17 @@ int sqlwrite_update(const struct sqlwriter *w, struct txn *t, const struct table
 int sqlwrite_delete(const struct sqlwriter *w, struct txn *t, const struct table_plan *p,
                     const struct row_mode *m, const struct value *before, struct err *err);
 
+/* sqlwrite_key(): "`a`=1 AND `b`=2" of the key that identifies a row; the table has one. */
+int sqlwrite_key(struct strbuf *b, const struct table_plan *p, const struct value *row,
+                 struct err *err);
+/*
+ * sqlwrite_exact() - the row is this image, each carried column by its bytes and not by its
+ * collation; joined by AND, never empty
+ */
+int sqlwrite_exact(const struct sqlwriter *w, struct strbuf *b, const struct table_plan *p,
+                   const struct value *row, struct err *err);
+
+bool sql_valid_utf8(const char *text, size_t n); /* well-formed, to the last byte */
 bool value_equal(const struct value *a, const struct value *b);
 
 #endif

@@ -98,6 +98,10 @@ static struct json_object *step_info(struct session *s, const struct pool_stats 
     (void)json_add_u64(o, "retries", p->retries);
     if (per_table)
         add_tables(s, o);
+    pair_add_info(s->pair, o);
+    if (s->sync->rogues != NULL)
+        rogues_add_info(s->sync->rogues, o);
+    (void)json_add(o, "conflicts", conflicts_info(s));
     s->last_stats = *p;
     s->last_stats.rows += s->big_rows;
     s->last_stats.bytes += s->big_bytes;

@@ -4,6 +4,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "workers/incr/image.h"
+#include "workers/incr/remedy.h"
+
 #include "base/banned.h"
 
 enum { KEYS_LOOK_BACK = 8 };
@@ -27,10 +30,22 @@ static void forget_savepoints(struct txn *t, size_t keep)
         free(t->savepoints[--t->savepoint_count].name);
 }
 
+static void forget_images(struct txn *t)
+{
+    while (t->image_count > 0)
+        image_free(t->images[--t->image_count]);
+    t->image_bytes = 0;
+}
+
 void txn_free(struct txn *t)
 {
     if (t == NULL)
         return;
+    forget_images(t);
+    free(t->images);
+    for (size_t i = 0; i < t->ask_count; i++)
+        remedy_ask_free(t->asks[i]);
+    free(t->asks);
     forget_savepoints(t, 0);
     free(t->savepoints);
     strbuf_done(&t->text);
@@ -42,7 +57,7 @@ void txn_free(struct txn *t)
 size_t txn_bytes(const struct txn *t)
 {
     return sizeof(*t) + t->text.cap + t->stmt_cap * sizeof(*t->stmts) +
-           t->key_cap * sizeof(*t->keys);
+           t->key_cap * sizeof(*t->keys) + t->image_cap * sizeof(struct image *) + t->image_bytes;
 }
 
 int txn_stmt_begin(struct txn *t, const struct stmt *s, struct err *err)
@@ -82,6 +97,39 @@ bool txn_insert_goes_on(const struct txn *t, const struct stmt *like)
            (t->savepoint_count == 0 || t->savepoints[t->savepoint_count - 1].stmts < t->stmt_count);
 }
 
+int txn_keep(struct txn *t, const struct image *im, struct err *err)
+{
+    if (t->no_images)
+        return 0;
+    if (t->image_count == t->image_cap) {
+        size_t cap = t->image_cap == 0 ? 2 : t->image_cap * 2;
+        struct image **grown = reallocarray(t->images, cap, sizeof(struct image *));
+        if (grown == NULL)
+            return err_set(err, ERR_NOMEM, "no memory for a transaction of %zu events", cap);
+        t->images = grown;
+        t->image_cap = cap;
+    }
+    t->images[t->image_count] = image_copy(im, &im->plan->shape);
+    if (t->images[t->image_count] == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for a row event");
+    t->image_bytes += image_bytes(t->images[t->image_count++]);
+    return 0;
+}
+
+int txn_ask(struct txn *t, struct remedy_ask *a, struct err *err)
+{
+    struct remedy_ask **grown =
+        reallocarray(t->asks, t->ask_count + 1, sizeof(struct remedy_ask *));
+
+    if (grown == NULL) {
+        remedy_ask_free(a);
+        return err_set(err, ERR_NOMEM, "no memory for a note of a conflict");
+    }
+    t->asks = grown;
+    grown[t->ask_count++] = a;
+    return 0;
+}
+
 int txn_key(struct txn *t, const struct dep_key *k, struct err *err)
 {
     for (size_t i = t->key_count; i > 0 && t->key_count - i < KEYS_LOOK_BACK; i--) {
@@ -107,6 +155,7 @@ void txn_forget(struct txn *t)
     t->stmt_count = 0;
     strbuf_reset(&t->text);
     t->key_count = 0;
+    forget_images(t);
     /* what was sent can't be taken back from here */
     forget_savepoints(t, 0);
 }
@@ -119,18 +168,36 @@ int txn_savepoint(struct txn *t, const char *name, struct err *err)
     if (grown == NULL)
         return err_set(err, ERR_NOMEM, "no memory for a savepoint");
     t->savepoints = grown;
-    grown[t->savepoint_count] = (struct savepoint){ strdup(name), t->stmt_count };
+    grown[t->savepoint_count] = (struct savepoint){ strdup(name), t->stmt_count, t->image_count };
     if (grown[t->savepoint_count].name == NULL)
         return err_set(err, ERR_NOMEM, "no memory for a savepoint");
     t->savepoint_count++;
     return 0;
 }
 
-static void take_back(struct txn *t, size_t from)
+static void take_back_images(struct txn *t, const struct savepoint *to)
 {
-    size_t kept = from;
+    size_t kept = to->images;
 
-    for (size_t i = from; i < t->stmt_count; i++) {
+    for (size_t i = to->images; i < t->image_count; i++) {
+        struct image *im = t->images[i];
+        if (plan_rolls_back(im->plan)) {
+            t->image_bytes -= image_bytes(im);
+            image_free(im);
+            continue;
+        }
+        im->first_stmt = MIN(im->first_stmt, to->stmts);
+        t->images[kept++] = im;
+    }
+    t->image_count = kept;
+}
+
+static void take_back(struct txn *t, const struct savepoint *to)
+{
+    size_t kept = to->stmts;
+
+    take_back_images(t, to);
+    for (size_t i = to->stmts; i < t->stmt_count; i++) {
         if (!t->stmts[i].own_tables)
             t->stmts[kept++] = t->stmts[i];
     }
@@ -146,13 +213,13 @@ int txn_rollback_to(struct txn *t, const char *name)
         at--;
     if (at == 0)
         return 0;
-    take_back(t, t->savepoints[at - 1].stmts);
+    take_back(t, &t->savepoints[at - 1]);
     forget_savepoints(t, at); /* the savepoint itself stays */
     return 1;
 }
 
 void txn_rollback(struct txn *t)
 {
-    take_back(t, 0);
+    take_back(t, &(struct savepoint){ NULL, 0, 0 });
     forget_savepoints(t, 0);
 }

@@ -10,6 +10,7 @@
 #include "base/util.h"
 #include "workers/incr/depend.h"
 #include "workers/incr/plan.h"
+#include "workers/mysql/binlog/gtid.h"
 #include "workers/mysql/binlog/position.h"
 
 enum {
@@ -35,13 +36,15 @@ struct stmt {
 
 struct savepoint {
     char *name;
-    size_t stmts; /* how many there were before it */
+    size_t stmts, images; /* how many there were before it */
 };
 
 struct txn {
     struct txn *next;
     uint64_t seq;
     struct binlog_pos start;
+    const char *path; /* of its mark at the target; the session's (pair.h), equal ones are one
+                         pointer; NULL: the fence's origin */
     struct strbuf text;
     struct stmt *stmts;
     size_t stmt_count, stmt_cap;
@@ -50,6 +53,13 @@ struct txn {
     size_t key_count, key_cap;
     struct savepoint *savepoints;
     size_t savepoint_count;
+    struct image **images; /* the row events it came from (image.h) */
+    size_t image_count, image_cap, image_bytes;
+    bool no_images;           /* they are not kept: it is streamed */
+    struct remedy_ask **asks; /* of the other direction (remedy.h) */
+    size_t ask_count;
+    struct gtid gtid;
+    bool has_gtid;
     struct dep_wait wait;
     size_t insert_max; /* an INSERT that is longer takes no further row */
 };
@@ -65,10 +75,15 @@ int txn_stmt_begin(struct txn *t, const struct stmt *s, struct err *err);
 int txn_stmt_end(struct txn *t, struct err *err);
 /* txn_insert_goes_on(): true when a further row may be added to the last statement (", (…)"). */
 bool txn_insert_goes_on(const struct txn *t, const struct stmt *like);
+/* txn_keep(): a copy of a row event whose statements follow. */
+struct image;
+int txn_keep(struct txn *t, const struct image *im, struct err *err);
+/* txn_ask(): takes `a` over. */
+struct remedy_ask;
+int txn_ask(struct txn *t, struct remedy_ask *a, struct err *err);
 /* txn_key(): repetitions of late are left out. */
 int txn_key(struct txn *t, const struct dep_key *k, struct err *err);
-/* txn_forget(): the statements have been sent; keeps keys and savepoints (very large transactions).
- */
+/* txn_forget(): the statements have been sent (very large transactions). */
 void txn_forget(struct txn *t);
 
 int txn_savepoint(struct txn *t, const char *name, struct err *err);

@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/num.h"
+#include "workers/incr/image_bytes.h"
 #include "workers/incr/session.h"
 #include "workers/mysql/sqltext.h"
 
@@ -15,12 +16,8 @@
 
 enum {
     PART_BYTES = 256 * 1024, /* written as twice as many hexadecimal digits */
-    FORMAT = 1,              /* of a record; raised when struct stmt's fields change */
-    RECORD_FIXED = 31,       /* all but its length, names and text */
+    FORMAT = 2,              /* of a record: an image (image_bytes.h); 1 was statements */
     RECORD_MAX = TXN_TEXT_MAX,
-    FLAG_ANY_COUNT = 1,
-    FLAG_FK_CHECKS = 2,
-    FLAG_OWN_TABLES = 4,
 };
 
 static size_t part_bytes(const struct session *s)
@@ -41,51 +38,24 @@ static void where_xid(const struct session *s, const char *xid, struct strbuf *s
     sql_string(sql, xid);
 }
 
-/* ---- a statement as bytes ---- */
+/* ---- a row event as bytes ---- */
 
-static void put(struct strbuf *b, size_t bytes, uint64_t v)
+static void put_u32(struct strbuf *b, size_t at, size_t v)
 {
-    for (size_t i = 0; i < bytes; i++)
-        strbuf_addc(b, (char)(v >> (8 * i) & 0xff));
+    for (size_t i = 0; i < 4; i++)
+        b->data[at + i] = (char)(v >> (8 * i) & 0xff);
 }
 
-static void put_text(struct strbuf *b, const char *text)
+/* u32 length of what follows, u8 FORMAT, the image. */
+static void put_record(struct strbuf *b, const struct image *im)
 {
-    put(b, 2, strlen(text)); /* a name: 64 characters at most */
-    strbuf_adds(b, text);
-}
+    size_t at = b->len;
 
-/*
- * u32 length of what follows, u8 FORMAT, u8 kind, u8 flags, u32 rows, u32 enum_zeros, u32 prefix,
- * u32 where, u64 position, database and table (u16 length and bytes each), the text.
- */
-static void put_stmt(struct strbuf *b, const struct txn *t, const struct stmt *s)
-{
-    const struct table *table = s->plan->t;
-    size_t body = RECORD_FIXED + strlen(table->db) + strlen(table->name) + s->len;
-
-    put(b, 4, body);
-    put(b, 1, FORMAT);
-    put(b, 1, s->kind);
-    put(b, 1,
-        (s->any_count ? FLAG_ANY_COUNT : 0U) | (s->fk_checks ? FLAG_FK_CHECKS : 0U) |
-            (s->own_tables ? FLAG_OWN_TABLES : 0U));
-    put(b, 4, s->rows);
-    put(b, 4, s->enum_zeros);
-    put(b, 4, s->prefix_len);
-    put(b, 4, s->where);
-    put(b, 8, s->pos);
-    put_text(b, table->db);
-    put_text(b, table->name);
-    strbuf_add(b, t->text.data + s->off, s->len);
-}
-
-static char *take_name(struct cursor *c)
-{
-    size_t len = (size_t)cursor_le(c, 2);
-    const uint8_t *at = cursor_bytes(c, len);
-
-    return at != NULL ? strndup((const char *)at, len) : NULL;
+    strbuf_add(b, "\0\0\0\0", 4);
+    strbuf_addc(b, (char)FORMAT);
+    image_put(b, im);
+    if (strbuf_ok(b))
+        put_u32(b, at, b->len - at - 4);
 }
 
 static bool in_snapshot(const struct session *s, const struct table_plan *p)
@@ -98,52 +68,51 @@ static int damaged(struct err *err)
     return err_set(err, ERR_CONTROL_SCHEMA, "damaged rows of an XA transaction (cw_xa)");
 }
 
-static int take_plan(struct session *s, struct cursor *c, const struct table_plan **ret,
-                     struct err *err)
+static int take_plan(struct session *s, struct image *im, struct err *err)
 {
-    _cleanup_(freep)
-    char *db = take_name(c);
-    _cleanup_(freep)
-    char *name = take_name(c);
-
-    if (db == NULL || name == NULL)
-        return damaged(err);
-    *ret = plans_find(s->plans, db, name);
-    if (*ret == NULL)
-        return err_set(err, ERR_CONTROL_SCHEMA,
-                       "%s.%s, which a prepared XA transaction has changed, is not in the project "
-                       "any more",
-                       db, name);
-    return 0;
+    im->plan = plans_find(s->plans, im->map->db, im->map->table);
+    if (im->plan != NULL)
+        return 0;
+    return err_set(err, ERR_CONTROL_SCHEMA,
+                   "%s.%s, which a prepared XA transaction has changed, is not in the project any "
+                   "more",
+                   im->map->db, im->map->table);
 }
 
-/* One record's body, into s->txn. */
-static int take_stmt(struct session *s, const void *data, size_t len, struct err *err)
-{
-    struct cursor c = cursor_of(data, len);
-    unsigned format = (unsigned)cursor_le(&c, 1), flags;
-    struct stmt st = { .kind = (enum stmt_kind)cursor_le(&c, 1) };
+struct running {
+    struct session *s;
+    const struct image *im;
+};
 
-    flags = (unsigned)cursor_le(&c, 1);
-    st.any_count = (flags & FLAG_ANY_COUNT) != 0;
-    st.fk_checks = (flags & FLAG_FK_CHECKS) != 0;
-    st.own_tables = (flags & FLAG_OWN_TABLES) != 0;
-    st.rows = (uint32_t)cursor_le(&c, 4);
-    st.enum_zeros = (uint32_t)cursor_le(&c, 4);
-    st.prefix_len = (size_t)cursor_le(&c, 4);
-    st.where = (size_t)cursor_le(&c, 4);
-    st.pos = cursor_le(&c, 8);
-    if (format != FORMAT || st.kind > STMT_CHANGE || take_plan(s, &c, &st.plan, err) < 0)
-        return err->code != ERR_NONE ? -1 : damaged(err);
-    if (st.prefix_len > cursor_left(&c) || st.where > cursor_left(&c))
-        return damaged(err);
-    if (in_snapshot(s, st.plan))
+static int on_row(void *ctx, const struct image_row *row, struct err *err)
+{
+    struct running *r = ctx;
+
+    if (row->before == NULL && row->after == NULL)
         return 0;
-    if (txn_stmt_begin(s->txn, &st, err) < 0)
+    return change_row(&r->s->changer.writer, r->s->txn, r->im->plan, &r->im->mode, row->before,
+                      row->after, err);
+}
+
+/* One record's body, into s->txn: as it was read then, with what is asked of it now. */
+static int take_record(struct session *s, const uint8_t *data, size_t len, struct err *err)
+{
+    _cleanup_(freep)
+    void *mem = NULL;
+    struct image im;
+    struct running r = { s, &im };
+
+    if (len == 0 || data[0] != FORMAT || image_take(data + 1, len - 1, &im, &mem) < 0)
+        return damaged(err);
+    if (take_plan(s, &im, err) < 0)
         return -1;
-    strbuf_add(&s->txn->text, c.p, cursor_left(&c));
-    s->txn->row_count += st.rows;
-    return txn_stmt_end(s->txn, err);
+    if (in_snapshot(s, im.plan))
+        return 0;
+    im.mode.row_check = s->changer.row_check && !im.mode.safe && !im.mode.loose;
+    im.first_stmt = s->txn->stmt_count;
+    if (txn_keep(s->txn, &im, err) < 0)
+        return -1;
+    return image_rows(&im, on_row, &r, err);
 }
 
 /* ---- writing ---- */
@@ -152,7 +121,10 @@ static int need_txn(struct session *s, struct err *err)
 {
     if (s->txn == NULL)
         s->txn = txn_new(s->info.seq, &s->info.start, MIN(s->packet_max / 4, (size_t)1024 * 1024));
-    return s->txn != NULL ? 0 : err_set(err, ERR_NOMEM, "no memory for a transaction");
+    if (s->txn == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for a transaction");
+    s->txn->path = s->path;
+    return 0;
 }
 
 /* Alone at the target, as a very large transaction; on_end() commits it. */
@@ -162,9 +134,7 @@ static int alone(struct session *s, struct err *err)
         return 0;
     if (need_txn(s, err) < 0 || session_wait_idle(s, err) < 0)
         return -1;
-    s->big_rows = s->big_bytes = 0;
-    s->big_mixed = false;
-    return pool_big_begin(s->pool, s->info.seq, &s->big, err);
+    return feed_big(s, err);
 }
 
 static int write_part(struct session *s, const void *data, size_t len, struct err *err)
@@ -195,19 +165,20 @@ static int run_at_once(struct session *s, size_t at, struct err *err)
     return bundle_add(s->big, s->txn, at, at + 1, err);
 }
 
-/* Statements [from, to) into cw_xa; a part ends with the last of them. */
-static int store_some(struct session *s, size_t from, size_t to, struct err *err)
+/* What came between two savepoints into cw_xa; a part ends with the last of it. */
+static int store_some(struct session *s, const struct savepoint *from, const struct savepoint *to,
+                      struct err *err)
 {
     _cleanup_(strbuf_done)
     struct strbuf doc = STRBUF(RECORD_MAX);
     size_t each = part_bytes(s);
 
-    for (size_t i = from; i < to; i++) {
-        if (s->txn->stmts[i].own_tables)
-            put_stmt(&doc, s->txn, &s->txn->stmts[i]);
-        else if (run_at_once(s, i, err) < 0)
+    for (size_t i = from->stmts; i < to->stmts; i++)
+        if (!s->txn->stmts[i].own_tables && run_at_once(s, i, err) < 0)
             return -1;
-    }
+    for (size_t i = from->images; i < to->images; i++)
+        if (plan_rolls_back(s->txn->images[i]->plan))
+            put_record(&doc, s->txn->images[i]);
     if (strbuf_check(&doc, err) < 0)
         return -1;
     for (size_t at = 0; at < doc.len; at += each)
@@ -232,21 +203,22 @@ static int remember(struct xa *x, const char *name, struct err *err)
     return 0;
 }
 
-/* The statements so far go into cw_xa. */
+/* What there is so far goes into cw_xa. */
 static int store(struct session *s, struct err *err)
 {
-    size_t from = 0;
+    struct savepoint from = { NULL, 0, 0 };
+    struct savepoint end;
 
     if (alone(s, err) < 0)
         return -1;
     for (size_t i = 0; i < s->txn->savepoint_count; i++) {
         const struct savepoint *sp = &s->txn->savepoints[i];
-        if (store_some(s, from, MAX(from, sp->stmts), err) < 0 ||
-            remember(&s->xa, sp->name, err) < 0)
+        if (store_some(s, &from, sp, err) < 0 || remember(&s->xa, sp->name, err) < 0)
             return -1;
-        from = MAX(from, sp->stmts);
+        from = *sp;
     }
-    if (store_some(s, from, s->txn->stmt_count, err) < 0)
+    end = (struct savepoint){ NULL, s->txn->stmt_count, s->txn->image_count };
+    if (store_some(s, &from, &end, err) < 0)
         return -1;
     s->big_rows += s->txn->row_count;
     txn_forget(s->txn);
@@ -308,7 +280,9 @@ int xa_savepoint(struct session *s, bool back, const char *name, struct err *err
 
 int xa_rows(struct session *s, struct err *err)
 {
-    return s->txn->text.len > BIG_FLUSH_BYTES ? store(s, err) : 0;
+    return s->txn->image_bytes > BIG_FLUSH_BYTES || s->txn->text.len > BIG_FLUSH_BYTES
+               ? store(s, err)
+               : 0;
 }
 
 /* ---- running ---- */
@@ -339,9 +313,7 @@ static int send_statements(struct session *s, struct err *err)
 {
     size_t rows = s->txn->row_count, bytes = s->txn->text.len;
 
-    for (size_t i = 0; i < s->txn->stmt_count; i++)
-        s->big_mixed |= !s->txn->stmts[i].own_tables;
-    if (bundle_add(s->big, s->txn, 0, s->txn->stmt_count, err) < 0 || bundle_flush(s->big, err) < 0)
+    if (feed_big_send(s, err) < 0 || bundle_flush(s->big, err) < 0)
         return -1;
     s->big_rows += rows;
     s->big_bytes += bytes;
@@ -362,7 +334,7 @@ static int run_records(struct session *s, struct strbuf *b, struct err *err)
 
         if (at == NULL)
             break;
-        if (take_stmt(s, at, len, err) < 0)
+        if (take_record(s, at, len, err) < 0)
             return -1;
         used += 4 + len;
     }

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/id.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/num.h"
@@ -22,6 +23,7 @@ enum {
     RETRY_PAUSE_US = 200 * 1000,
     KILLED_GONE_MS = 30 * 1000, /* a killed session ends at its next check or row */
     LOCK_NAME_MAX = 64,         /* MySQL's own limit since 5.7 */
+    NODE_CHARS = 8,
 };
 
 /* ---- layout ---- */
@@ -65,6 +67,38 @@ static int ensure_database(struct conn *c, const char *schema, bool *ret_made, s
     return 0;
 }
 
+/* Layout 2 had room for less. */
+static int widen_origin(struct conn *c, const char *schema, struct err *err)
+{
+    uint64_t bytes = 0;
+
+    if (control_ask_u64(c, schema, &bytes, err,
+                        "SELECT character_maximum_length FROM information_schema.columns"
+                        " WHERE table_schema = %q AND table_name = 'cw_lane'"
+                        " AND column_name = 'origin'",
+                        schema) < 0)
+        return -1;
+    if (bytes >= CONTROL_PATH_MAX - 1)
+        return 0;
+    return control_exec(c, schema, NULL, err,
+                        "ALTER TABLE @cw_lane MODIFY origin VARBINARY(255) NOT NULL DEFAULT ''");
+}
+
+/* Once, and never another: paths on their way hold it. */
+static int make_node(struct conn *c, const char *schema, struct err *err)
+{
+    char id[ID_MAX];
+    uint64_t one;
+    int got = control_ask_u64(c, schema, &one, err, "SELECT one FROM @cw_node WHERE one = 1");
+
+    if (got != 0)
+        return got < 0 ? -1 : 0;
+    (void)id_new("", id);
+    id[NODE_CHARS] = '\0';
+    return control_exec(c, schema, NULL, err,
+                        "INSERT IGNORE INTO @cw_node (one, node) VALUES (1, %q)", id);
+}
+
 static int make_layout(struct conn *c, const char *schema, struct err *err)
 {
     bool made;
@@ -83,6 +117,8 @@ static int make_layout(struct conn *c, const char *schema, struct err *err)
     for (size_t i = 0; i < layout_table_count; i++)
         if (control_exec(c, schema, NULL, err, layout_tables[i].create) < 0)
             return -1;
+    if (widen_origin(c, schema, err) < 0 || make_node(c, schema, err) < 0)
+        return -1;
     FAULT("control.tables.after");
     /* Last, so that a layout that was left unfinished is not taken for whole. */
     return control_exec(c, schema, NULL, err,
@@ -343,12 +379,13 @@ int control_take_epoch(struct conn *c, const char *schema, const char *project_i
 /* ---- fences ---- */
 
 void control_mark_sql(struct strbuf *sql, const struct fence *f, unsigned lane, uint64_t lwm,
-                      const void *applied, size_t applied_len)
+                      const void *applied, size_t applied_len, const char *path)
 {
     control_sql_add(sql, f->schema,
-                    "UPDATE @cw_lane SET flip = 1 - flip, lwm = %u, applied = %b"
+                    "UPDATE @cw_lane SET flip = 1 - flip, lwm = %u, applied = %b, origin = %q"
                     " WHERE task = %q AND lane = %u AND epoch = %u",
-                    lwm, applied, applied_len, f->task, (uint64_t)lane, f->epoch);
+                    lwm, applied, applied_len, path != NULL ? path : f->origin, f->task,
+                    (uint64_t)lane, f->epoch);
 }
 
 static int begin(struct conn *c, const struct fence *f, const struct strbuf *mark, struct err *err)
@@ -371,7 +408,7 @@ int control_begin(struct conn *c, const struct fence *f, unsigned lane, uint64_t
     _cleanup_(strbuf_done)
     struct strbuf sql = STRBUF(CONTROL_SQL_MAX);
 
-    control_mark_sql(&sql, f, lane, lwm, applied, applied_len);
+    control_mark_sql(&sql, f, lane, lwm, applied, applied_len, NULL);
     return begin(c, f, &sql, err);
 }
 
@@ -381,9 +418,9 @@ int control_begin_keep(struct conn *c, const struct fence *f, unsigned lane, str
     struct strbuf sql = STRBUF(CONTROL_SQL_MAX);
 
     control_sql_add(&sql, f->schema,
-                    "UPDATE @cw_lane SET flip = 1 - flip"
+                    "UPDATE @cw_lane SET flip = 1 - flip, origin = %q"
                     " WHERE task = %q AND lane = %u AND epoch = %u",
-                    f->task, (uint64_t)lane, f->epoch);
+                    f->origin, f->task, (uint64_t)lane, f->epoch);
     return begin(c, f, &sql, err);
 }
 
@@ -459,6 +496,8 @@ static int clear_project(struct conn *c, const char *schema, const char *project
     for (size_t i = 0; i < layout_table_count; i++) {
         uint64_t affected;
 
+        if (layout_tables[i].clear == NULL)
+            continue;
         do {
             if (control_exec(c, schema, &affected, err, layout_tables[i].clear, project_id,
                              project_id) < 0) {
@@ -483,6 +522,8 @@ static int is_unused(struct conn *c, const char *schema, struct err *err)
         struct result r = { 0 };
         int got;
 
+        if (layout_tables[i].clear == NULL)
+            continue;
         strbuf_adds(&sql, "SELECT 1 FROM ");
         sql_table(&sql, schema, layout_tables[i].name);
         strbuf_adds(&sql, " LIMIT 1");
@@ -572,6 +613,7 @@ static int drop_unused(struct conn *c, const char *schema, struct err *err)
 
 int control_release(struct conn *c, const char *schema, const char *project_id, struct err *err)
 {
+    char turn[ID_MAX + sizeof(CONTROL_TURN)];
     uint64_t one = 0;
     int got = control_ask_u64(c, schema, &one, err,
                               "SELECT 1 FROM information_schema.tables"
@@ -580,7 +622,8 @@ int control_release(struct conn *c, const char *schema, const char *project_id, 
 
     if (got <= 0)
         return got;
-    if (clear_project(c, schema, project_id, err) < 0)
+    (void)snprintf(turn, sizeof(turn), "%s" CONTROL_TURN, project_id);
+    if (clear_project(c, schema, project_id, err) < 0 || clear_project(c, schema, turn, err) < 0)
         return err_wrap(err, "release %s", project_id);
     if (layout_lock(c, err) < 0)
         return -1;

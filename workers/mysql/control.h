@@ -14,6 +14,7 @@
  *   cw_ddl         statements that are being run at the target for a DDL of the source
  *   cw_shadow      tables of online schema change tools, kept out; cw_facts: struct facts
  *   cw_table       one row per copied table; cw_chunk: one row per chunk, planned then done
+ *   cw_node, cw_link, cw_mask, cw_canary, cw_conflict, cw_remedy: two-way, docs/two-way.md
  *   cw_meta        version of this layout, and whether Causeway made the database itself
  * The columns are described beside their CREATE TABLE statements in control_layout.c.
  *
@@ -28,6 +29,8 @@
 #include "workers/mysql/conn.h"
 
 enum {
+    CONTROL_NODE_MAX = 17,      /* a node's id and a NUL */
+    CONTROL_PATH_MAX = 256,     /* a path of such ids and a NUL: cw_lane.origin */
     CONTROL_APPLIED_MAX = 4096, /* bytes of a lane's list of applied transactions */
     CONTROL_LANES_MAX = 1024,
 };
@@ -42,6 +45,9 @@ struct fence {
     const char *schema; /* borrowed */
     char task[ID_MAX + 16];
     uint64_t epoch;
+    /* Path of its transactions where no other is given: the source's node. "": they hold nothing
+     * but rows of the control schema. Set by who has taken the epoch. */
+    char origin[CONTROL_PATH_MAX];
 };
 /*
  * control_take_epoch() - takes over a task: a new, higher epoch on all its lane rows (lanes 0 to
@@ -66,10 +72,11 @@ int control_register(struct conn *c, const struct fence *f, struct err *err);
  *
  * @lwm      low-water mark: every source transaction up to this number is applied
  * @applied  encoded numbers beyond lwm that this lane has applied, this transaction included
+ * @path     nodes that its rows have passed, joined by commas; NULL: the fence's origin
  * (full copy: lwm = a counter, applied empty). Must affect exactly one row: else ERR_EPOCH_STALE.
  */
 void control_mark_sql(struct strbuf *sql, const struct fence *f, unsigned lane, uint64_t lwm,
-                      const void *applied, size_t applied_len);
+                      const void *applied, size_t applied_len, const char *path);
 /* control_begin(): BEGIN and the mark, executed and checked. */
 int control_begin(struct conn *c, const struct fence *f, unsigned lane, uint64_t lwm,
                   const void *applied, size_t applied_len, struct err *err);
@@ -231,6 +238,39 @@ struct snapshot_position {
 int control_snapshot_positions(struct conn *c, const char *schema, const char *project_id,
                                struct snapshot_position **ret, size_t *ret_count, struct err *err);
 void snapshot_positions_free(struct snapshot_position *p, size_t count);
+
+/* ---- two-way: control_pair.c ---- */
+
+/*
+ * Behind a project's id: what is noted under it is where a reverse project is to begin, at the
+ * target of the forward one: checkpoint of kind "incr", catalog, facts.
+ */
+#define CONTROL_TURN "~"
+
+/* control_node(): the id of this server, made by control_ensure(). 1; 0: no control schema, or the
+ * account may not read it (""); -1. */
+int control_node(struct conn *c, const char *schema, char ret[static CONTROL_NODE_MAX],
+                 struct err *err);
+/* control_node_of(): "~" and 8 digits out of a server's identity: a node without control schema. */
+void control_node_of(const char *identity, char ret[static CONTROL_NODE_MAX]);
+enum { CONTROL_IDENTITY_MAX = 64 };
+/* What a server is known by where it is not named as a node. */
+struct node_id {
+    char node[CONTROL_NODE_MAX];         /* of cw_node; "": none there, or not readable */
+    char plain[CONTROL_NODE_MAX];        /* control_node_of() its identity */
+    char identity[CONTROL_IDENTITY_MAX]; /* server_uuid; MariaDB: server id, host, port, folder */
+};
+/* control_node_ask(): who the server of `c` is. */
+int control_node_ask(struct conn *c, const char *schema, struct node_id *ret, struct err *err);
+/* control_node_name(): what paths call it. */
+const char *control_node_name(const struct node_id *n);
+/* control_path_has(): is `node` one of the path's? */
+bool control_path_has(const char *path, const char *node);
+/* control_path_join(): path, comma, node into `ret`; false: no room. */
+bool control_path_join(const char *path, const char *node, char ret[static CONTROL_PATH_MAX]);
+/* control_link_put(): what this task reads from, in a fenced transaction of its own if changed. */
+int control_link_put(struct conn *c, const struct fence *f, const char *source_node,
+                     const char *source_id, struct err *err);
 
 /*
  * control_release(): removes every row of the project, in chunks, and the schema itself when no

@@ -26,7 +26,9 @@ const struct layout_table layout_tables[] = {
      * The transaction table. Both images of each update are in the target's binlog, so the row is
      * small. flip changes with every update: the server counts a row that stays as it was as not
      * affected, and the count of affected rows is the fence. lwm, applied: control_mark_sql().
-     * origin: of two-way replication, empty until then.
+     * origin: the path, ids of the nodes that the transaction has passed, oldest first, joined by
+     * commas; empty where it holds nothing of users' tables. Readers of the binlog know the columns
+     * by their order (workers/incr/mark.c): it never changes, new ones go to the end.
      */
     { "cw_lane", MAKE "@cw_lane ("
       " task VARBINARY(64) NOT NULL,"
@@ -35,7 +37,7 @@ const struct layout_table layout_tables[] = {
       " flip TINYINT NOT NULL DEFAULT 0,"
       " lwm BIGINT UNSIGNED NOT NULL DEFAULT 0,"
       " applied VARBINARY(4096) NOT NULL DEFAULT '',"
-      " origin VARBINARY(64) NOT NULL DEFAULT '',"
+      " origin VARBINARY(255) NOT NULL DEFAULT '',"
       " PRIMARY KEY (task, lane)" INNODB,
       "DELETE FROM @cw_lane WHERE task > CONCAT(%q, '/') AND task < CONCAT(%q, '0') LIMIT 1000" },
     /* conn_id: CONNECTION_ID() of a session that may write for this task under this epoch. */
@@ -159,6 +161,52 @@ const struct layout_table layout_tables[] = {
       " doc LONGBLOB NOT NULL,"
       " PRIMARY KEY (project)" INNODB,
       "DELETE FROM @cw_facts WHERE project = %q LIMIT 1" },
+    /* Who this server and its copies are in the paths of transactions: control_node(). One row. */
+    { "cw_node", MAKE "@cw_node ("
+      " one TINYINT UNSIGNED NOT NULL,"
+      " node VARBINARY(16) NOT NULL,"
+      " PRIMARY KEY (one)" INNODB,
+      NULL },
+    /*
+     * Which incremental tasks apply here and what they read: rings and meshes are found by it.
+     * source_id: the server's own identity, source_node: its node as at the last session.
+     */
+    { "cw_link", MAKE "@cw_link ("
+      " task VARBINARY(64) NOT NULL,"
+      " source_node VARBINARY(16) NOT NULL,"
+      " source_id VARBINARY(64) NOT NULL,"
+      " PRIMARY KEY (task)" INNODB,
+      "DELETE FROM @cw_link WHERE task > CONCAT(%q, '/') AND task < CONCAT(%q, '0') LIMIT 1000" },
+    /* For people: a transaction that begins with a change of it is not carried (two-way.md). */
+    { "cw_mask", MAKE "@cw_mask ("
+      " id SMALLINT UNSIGNED NOT NULL,"
+      " n BIGINT UNSIGNED NOT NULL DEFAULT 0,"
+      " PRIMARY KEY (id)" INNODB,
+      NULL },
+    /* Probes of the loop breaker, each in a marked transaction; at: Unix seconds. */
+    { "cw_canary", MAKE "@cw_canary ("
+      " task VARBINARY(64) NOT NULL,"
+      " n BIGINT UNSIGNED NOT NULL,"
+      " at BIGINT NOT NULL,"
+      " PRIMARY KEY (task)" INNODB,
+      "DELETE FROM @cw_canary WHERE task > CONCAT(%q, '/') AND task < CONCAT(%q, '0') LIMIT 1000" },
+    /* Records of conflicts until the daemon has them: workers/incr/conflict.c. */
+    { "cw_conflict", MAKE "@cw_conflict ("
+      " task VARBINARY(64) NOT NULL,"
+      " seq BIGINT UNSIGNED NOT NULL,"
+      " n INT UNSIGNED NOT NULL,"
+      " doc LONGBLOB NOT NULL,"
+      " PRIMARY KEY (task, seq, n)" INNODB,
+      "DELETE FROM @cw_conflict WHERE task > CONCAT(%q, '/') AND task < CONCAT(%q, '0') LIMIT 1000" },
+    /* What one direction tells the other of rows in conflict: workers/incr/remedy.c. */
+    { "cw_remedy", MAKE "@cw_remedy ("
+      " task VARBINARY(64) NOT NULL,"
+      " seq BIGINT UNSIGNED NOT NULL,"
+      " n INT UNSIGNED NOT NULL,"
+      " kind VARBINARY(8) NOT NULL,"
+      " doc LONGBLOB NOT NULL,"
+      " PRIMARY KEY (task, seq, n)" INNODB,
+      "DELETE FROM @cw_remedy WHERE task > CONCAT(%q, '/') AND task < CONCAT(%q, '0') LIMIT 1000" },
 };
 /* clang-format on */
 const size_t layout_table_count = ARRAY_SIZE(layout_tables);

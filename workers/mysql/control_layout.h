@@ -4,12 +4,14 @@
 
 #include <stddef.h>
 
-enum { CONTROL_LAYOUT = 2 }; /* cw_meta's "layout": raised with every change below */
+enum { CONTROL_LAYOUT = 3 }; /* cw_meta's "layout": raised with every change below */
 
 struct layout_table {
     const char *name;
     const char *create; /* for control_exec() */
-    const char *clear;  /* DELETE of a chunk of a project's rows: %q the project, twice */
+    /* DELETE of a chunk of a project's rows: %q the project, twice; NULL: not of projects, and no
+     * reason to keep the schema. */
+    const char *clear;
 };
 extern const struct layout_table layout_tables[];
 extern const size_t layout_table_count;

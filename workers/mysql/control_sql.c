@@ -50,6 +50,7 @@ static void add_value(struct strbuf *b, char kind, va_list *args)
         break;
     default:
         assert(!"unknown placeholder");
+        b->failed = true; /* without assertions: no statement rather than another one */
     }
 }
 

@@ -75,9 +75,9 @@ static void old_unicode(const char *charset, bool nopad, const char *sens,
                         char ret[static MAP_NAME_MAX])
 {
     if (strcmp(sens, "ai_ci") == 0)
-        (void)snprintf(ret, MAP_NAME_MAX, "%s_unicode_520%s_ci", charset, nopad ? "_nopad" : "");
+        (void)snprintf(ret, MAP_NAME_MAX, "%.64s_unicode_520%s_ci", charset, nopad ? "_nopad" : "");
     else
-        (void)snprintf(ret, MAP_NAME_MAX, "%s%s_bin", charset, nopad ? "_nopad" : "");
+        (void)snprintf(ret, MAP_NAME_MAX, "%.64s%s_bin", charset, nopad ? "_nopad" : "");
 }
 
 /* MySQL's utf8mb4_…0900_… for MariaDB: NO PAD there, hence the nopad collations here. */

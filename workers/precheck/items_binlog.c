@@ -29,7 +29,7 @@ int item_log_bin(struct precheck *p, enum end end, struct verdict *v, struct err
     verdict_say(v, V_FAILED, "log_bin is OFF: changes can't be read");
     verdict_advise(v, p->ends[end].dialect.flavour == FLAVOUR_POLARDB
                           ? "Set loose_polar_log_bin = ON and restart the source."
-                          : "Start the source with log_bin, binlog_format=ROW and a server_id.");
+                          : "Start the server with log_bin, binlog_format=ROW and a server_id.");
     return 0;
 }
 
@@ -43,9 +43,8 @@ int item_format(struct precheck *p, enum end end, struct verdict *v, struct err 
     if (format == NULL || strcasecmp(format, "ROW") == 0)
         return 0;
     verdict_say(v, V_FAILED, "statements can't be replayed exactly");
-    verdict_advise(
-        v, "SET GLOBAL binlog_format = 'ROW'; at the source, in its configuration too, and let "
-           "its applications connect again.");
+    verdict_advise(v, "SET GLOBAL binlog_format = 'ROW'; in its configuration too, and let "
+                      "its applications connect again.");
     return 0;
 }
 
@@ -58,8 +57,7 @@ int item_row_image(struct precheck *p, enum end end, struct verdict *v, struct e
                 image == NULL ? "FULL (no such variable)" : image);
     if (image != NULL && strcasecmp(image, "FULL") != 0) {
         verdict_say(v, V_FAILED, "rows in the binlog lack columns");
-        verdict_advise(
-            v, "SET GLOBAL binlog_row_image = 'FULL'; at the source, in its configuration too.");
+        verdict_advise(v, "SET GLOBAL binlog_row_image = 'FULL'; in its configuration too.");
     }
     return 0;
 }
@@ -105,8 +103,8 @@ int item_server_id(struct precheck *p, enum end end, struct verdict *v, struct e
     verdict_say(v, V_PASSED, "server_id is %lld", (long long)ours);
     if (ours == 0) {
         verdict_say(v, V_FAILED, "a server without an id sends no binlog");
-        verdict_advise(v, "SET GLOBAL server_id = <a number of its own>; at the source.");
-    } else if (p->ends[END_SINK].conn != NULL && ours == theirs &&
+        verdict_advise(v, "SET GLOBAL server_id = <a number of its own>; there.");
+    } else if (end == END_SOURCE && p->ends[END_SINK].conn != NULL && ours == theirs &&
                precheck_on(p, END_SINK, "log_bin") &&
                strcmp(p->ends[end].uuid, p->ends[END_SINK].uuid) != 0) {
         verdict_say(v, V_WARNING, "the target has the same server_id");
@@ -135,7 +133,7 @@ int item_replica(struct precheck *p, enum end end, struct verdict *v, struct err
             return -1;
         err_reset(err);
         verdict_say(v, logs ? V_PASSED : V_WARNING,
-                    "whether the source is a replica can't be seen%s",
+                    "whether the server is a replica can't be seen%s",
                     logs ? "" : "; log_slave_updates is OFF");
         verdict_advise(
             v, "If it is a replica, start it with log_slave_updates=ON, or use its master.");
@@ -145,14 +143,14 @@ int item_replica(struct precheck *p, enum end end, struct verdict *v, struct err
     if (rc < 0)
         return -1;
     if (rc == 0) {
-        verdict_say(v, V_PASSED, "the source is no replica");
+        verdict_say(v, V_PASSED, "the server is no replica");
     } else if (!logs) {
         verdict_say(v, V_FAILED,
-                    "the source is a replica with log_slave_updates=OFF: what it replicates is "
+                    "the server is a replica with log_slave_updates=OFF: what it replicates is "
                     "not in its binlog");
-        verdict_advise(v, "Start it with log_slave_updates=ON, or use its master as the source.");
+        verdict_advise(v, "Start it with log_slave_updates=ON, or use its master.");
     } else {
-        verdict_say(v, V_PASSED, "the source is a replica and logs what it replicates");
+        verdict_say(v, V_PASSED, "the server is a replica and logs what it replicates");
     }
     if (!d->gtid_mysql && !d->gtid_mariadb) {
         verdict_say(v, V_WARNING,

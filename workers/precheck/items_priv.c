@@ -240,7 +240,7 @@ int item_write(struct precheck *p, enum end end, struct verdict *v, struct err *
 
     (void)err;
     need_tables(&n, "SELECT,INSERT,UPDATE,DELETE");
-    if (p->w->task->do_incr && json_len(ddl) > 0)
+    if (end == END_SINK && p->w->task->do_incr && json_len(ddl) > 0)
         each_database(&n, false, need_db, "CREATE,ALTER,DROP,INDEX");
     for (size_t i = 0; p->w->task->do_incr && i < json_len(ddl); i++) {
         const char *kind = json_at_str(ddl, i);

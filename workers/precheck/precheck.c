@@ -70,6 +70,25 @@ static const struct item items[] = {
     { "OBJECT_NAMES",                   END_SOURCE, "Object name check",                      true,  CAT,       WHEN_ANY,    item_names },
     { "DB_TABLE_NAME_UNIQUE",           END_SOURCE, "Unique target name check",               true,  CAT,       WHEN_ANY,    item_unique_names },
     { "TARGET_TABLE",                   END_SINK,   "Empty target table check",               false, ALL_OF_IT, WHEN_FULL,   item_target_empty },
+    { "DB_ACCOUNT_WRITER_PRIVILEGE",    END_SOURCE, "Write privilege check",                  true,  PRIV_SRC,  WHEN_BACK,   item_write },
+    { "DB_ACCOUNT_INCR_READ_PRIVILEGE", END_SINK,   "Incremental read privilege check",       false, PRIV_DST,  WHEN_BACK,   item_incr_read },
+    { "CONTROL_SCHEMA",                 END_SOURCE, "Control schema check",                   false, SRC,       WHEN_BACK,   item_control },
+    { "READ_ONLY",                      END_SOURCE, "Writability check",                      true,  SRC,       WHEN_PAIR,   item_read_only },
+    { "DB_INCR_LOG",                    END_SINK,   "Incremental log check",                  false, DST,       WHEN_BACK,   item_log_bin },
+    { "BINLOG_FORMAT",                  END_SINK,   "Binlog format check",                    false, DST,       WHEN_BACK,   item_format },
+    { "BINLOG_ROW_IMAGE",               END_SINK,   "Binlog row image check",                 false, DST,       WHEN_BACK,   item_row_image },
+    { "BINLOG_RETENTION",               END_SINK,   "Binlog retention check",                 true,  DST,       WHEN_BACK,   item_retention },
+    { "SERVER_ID",                      END_SINK,   "Server id check",                        true,  DST,       WHEN_BACK,   item_server_id },
+    { "DB_MASTER_SLAVE",                END_SINK,   "Replica check",                          true,  DST,       WHEN_BACK,   item_replica },
+    { "LOOP_PROBE",                     END_SOURCE, "Loop breaker check",                     false, SRC,       WHEN_BACK,   item_loop_probe },
+    { "LOOP_PROBE",                     END_SINK,   "Loop breaker check",                     false, DST,       WHEN_BACK,   item_loop_probe },
+    { "LOOP_TOPOLOGY",                  END_SOURCE, "Two nodes check",                        false, BOTH,      WHEN_BACK,   item_nodes },
+    { "LOOP_TOPOLOGY",                  END_SINK,   "Other projects check",                   true,  BOTH,      WHEN_BACK,   item_topology },
+    { "FOREIGN_MARKERS",                END_SOURCE, "Other products check",                   true,  SRC,       WHEN_BACK,   item_markers },
+    { "FOREIGN_MARKERS",                END_SINK,   "Other products check",                   true,  DST,       WHEN_BACK,   item_markers },
+    { "AUTO_INCREMENT",                 END_SINK,   "Disjoint AUTO_INCREMENT check",          true,  ALL_OF_IT, WHEN_PAIR,   item_auto_increment },
+    { "PAIR_KEYS",                      END_SOURCE, "Key of each table check",                false, CAT,       WHEN_PAIR,   item_pair_keys },
+    { "CONFLICT_STRATEGY",              END_SINK,   "Conflict strategy check",                true,  0,         WHEN_PAIR,   item_strategy },
     { "DB_TABLE_CYCLICALLY",            END_SINK,   "Source and target differ check",         false, ALL_OF_IT, WHEN_ANY,    item_cyclic },
 };
 /* clang-format on */
@@ -161,6 +180,10 @@ static bool wanted(const struct task *t, const struct item *i)
     unsigned when = (t->do_struct ? WHEN_STRUCT : 0U) | (t->do_full ? WHEN_FULL : 0U) |
                     (t->do_incr ? WHEN_INCR : 0U);
 
+    if (t->do_incr && t->two_way)
+        when |= WHEN_PAIR | WHEN_BACK;
+    if (t->do_incr && json_get_bool(json_get(t->doc, "flags"), "reverse", false))
+        when |= WHEN_BACK;
     return i->when == WHEN_ANY || (i->when & when) != 0;
 }
 

@@ -62,7 +62,9 @@ enum {
     WHEN_STRUCT = 1,
     WHEN_FULL = 2,
     WHEN_INCR = 4,
-    WHEN_ANY = 7
+    WHEN_ANY = 7,
+    WHEN_PAIR = 8, /* two directions at once */
+    WHEN_BACK = 16 /* … or a way back later: the target will be read, the source written */
 };
 
 struct item {
@@ -126,5 +128,13 @@ int item_target_tables(struct precheck *p, enum end end, struct verdict *v, stru
 int item_target_empty(struct precheck *p, enum end end, struct verdict *v, struct err *err);
 int item_cyclic(struct precheck *p, enum end end, struct verdict *v, struct err *err);
 int item_control(struct precheck *p, enum end end, struct verdict *v, struct err *err);
+/* items_pair.c, items_probe.c */
+int item_nodes(struct precheck *p, enum end end, struct verdict *v, struct err *err);
+int item_topology(struct precheck *p, enum end end, struct verdict *v, struct err *err);
+int item_markers(struct precheck *p, enum end end, struct verdict *v, struct err *err);
+int item_auto_increment(struct precheck *p, enum end end, struct verdict *v, struct err *err);
+int item_pair_keys(struct precheck *p, enum end end, struct verdict *v, struct err *err);
+int item_strategy(struct precheck *p, enum end end, struct verdict *v, struct err *err);
+int item_loop_probe(struct precheck *p, enum end end, struct verdict *v, struct err *err);
 
 #endif

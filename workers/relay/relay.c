@@ -11,7 +11,7 @@
 #include "workers/mysql/catalog.h"
 #include "workers/mysql/facts.h"
 #include "workers/relay/relay_priv.h"
-#include "workers/relay/start_xa.h"
+#include "workers/start/start_xa.h"
 
 #include "base/banned.h"
 
@@ -70,6 +70,13 @@ int relay_note_catalog(struct relay *r, struct conn *sink, struct conn *source, 
 /* Position and catalog are written in this order, so that a checkpoint means both are there. */
 static int note_start(struct relay *r, struct conn *sink, struct conn *source, struct err *err)
 {
+    if (r->task->forward_id[0] != '\0' &&
+        json_get(task_incr_config(r->task), "startTimestamp") == NULL) {
+        if (relay_turned(r, sink, source, err) < 0)
+            return -1;
+        FAULT("relay.start.before_checkpoint");
+        return control_checkpoint_init(sink, &r->fence, "incr", &r->start, err);
+    }
     if (start_find_xa(r->w, &r->fence, sink, source, &r->dialect, &r->start, err) < 0 ||
         relay_note_catalog(r, sink, source, err) < 0)
         return -1;
@@ -303,7 +310,7 @@ static int connect_dump(struct relay *r, struct dump **ret, struct err *err)
     _cleanup_(conn_closep)
     struct conn *c = NULL;
     struct conn_options co = { .timeout_s = SILENCE_S };
-    struct dump_options o = { .server_id = relay_server_id(r->task, "relay"),
+    struct dump_options o = { .server_id = start_server_id(r->task, "relay"),
                               .heartbeat_ms = HEARTBEAT_MS };
     struct binlog_pos here;
     int got = conn_open_retry(&r->task->ends[END_SOURCE], &co, r->w->report, r->task->retry_minutes,

@@ -7,7 +7,7 @@
 #include "workers/mysql/dialect.h"
 #include "workers/relay/keeper.h"
 #include "workers/relay/pull.h"
-#include "workers/relay/start.h"
+#include "workers/start/start.h"
 
 enum { RELAY_PATH_MAX = 4096 };
 
@@ -34,6 +34,14 @@ struct relay {
 
 /* relay_note_catalog(): tables and facts of the source as they are now, unless they are stored. */
 int relay_note_catalog(struct relay *r, struct conn *sink, struct conn *source, struct err *err);
+
+/*
+ * relay_turned() - the start of a reverse project that was noted when its forward one began
+ *
+ * Copies catalog and facts into the sink's control schema and gives the position. Errors: ERR_PAIR
+ * when nothing was noted there.
+ */
+int relay_turned(struct relay *r, struct conn *sink, struct conn *source, struct err *err);
 
 /* relay_follow_resume(): after the writer has been opened: where and at which server we were. */
 int relay_follow_resume(struct relay *r, const struct binlog_pos *end, struct err *err);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/fs.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "workers/mysql/control.h"
 #include "workers/worker.h"
@@ -18,6 +19,28 @@ enum {
     PAUSE_MS = 1000,
 };
 
+/*
+ * The probes of the loop breaker, at the source. A source that can't be reached any more keeps a
+ * few rows: no reason to keep the project.
+ */
+static void release_probes(struct worker *w)
+{
+    const struct task *t = w->task;
+    _cleanup_(conn_closep)
+    struct conn *c = NULL;
+    struct err left = { 0 };
+
+    if (!t->two_way && !json_get_bool(json_get(t->doc, "flags"), "reverse", false))
+        return;
+    if (conn_open(&t->ends[END_SOURCE], NULL, &c, &left) < 0 ||
+        control_release(c, t->control_schema, t->project_id, &left) < 0) {
+        log_err(LOG_WARN, "release", "source_left", &left);
+        report_event(w->report, "WARN", "source_left",
+                     "rows of the project stay in %s at the source: %s", t->control_schema,
+                     left.message);
+    }
+}
+
 static int release_once(struct worker *w, struct err *err)
 {
     const struct task *t = w->task;
@@ -27,7 +50,34 @@ static int release_once(struct worker *w, struct err *err)
 
     if (rc != 0)
         return rc;
-    return control_release(c, t->control_schema, t->project_id, err);
+    if (control_release(c, t->control_schema, t->project_id, err) < 0)
+        return -1;
+    release_probes(w);
+    return 0;
+}
+
+/* Of a project with a switchover: the rows of its reverse direction, at the source. */
+static int release_reverse(struct worker *w, struct err *err)
+{
+    const struct task *t = w->task;
+    const char *id = json_get_str(t->doc, "reverseProjectId", NULL);
+    _cleanup_(conn_closep)
+    struct conn *c = NULL;
+    int rc;
+
+    if (id == NULL)
+        return 0;
+    rc = conn_open_retry(&t->ends[END_SOURCE], NULL, w->report, RETRY_MINUTES, &c, err);
+    if (rc == 0 && json_get_bool(t->doc, "undoReadOnly", false))
+        rc = conn_execf(c, err, "SET GLOBAL read_only = OFF");
+    return rc != 0 ? rc : control_release(c, t->control_schema, id, err);
+}
+
+static int release_both(struct worker *w, struct err *err)
+{
+    int rc = release_once(w, err);
+
+    return rc != 0 ? rc : release_reverse(w, err);
 }
 
 static int remove_relay(const struct task *t, struct err *err)
@@ -44,7 +94,7 @@ int release_run(struct worker *w, struct err *err)
     int64_t until = clock_mono_ms() + (int64_t)RETRY_MINUTES * 60 * 1000;
     int rc;
 
-    while ((rc = release_once(w, err)) < 0) {
+    while ((rc = release_both(w, err)) < 0) {
         if (!err_retryable(err) || clock_mono_ms() >= until)
             return -1;
         report_error(w->report, err, true);

@@ -355,8 +355,11 @@ enum index_policy schema_index_policy(const struct task *t)
 
 bool schema_wants_triggers(const struct task *t)
 {
-    return strcasecmp(json_get_str(task_struct_config(t), "triggerMigrationType", ""),
-                      "WITH_STRUCT_TRANSFER") == 0;
+    /* those put off until the switchover are made by its worker alone */
+    const char *when =
+        strcmp(t->kind, "switch") == 0 ? "WITH_TRANSFER_APP_SWITCH" : "WITH_STRUCT_TRANSFER";
+
+    return strcasecmp(json_get_str(task_struct_config(t), "triggerMigrationType", ""), when) == 0;
 }
 
 bool schema_wants_events(const struct task *t)

@@ -58,10 +58,11 @@ static int payload_header(struct cursor *c, uint64_t *ret_compression)
 /* Length of the event being put together, or of its header while that is all we can ask for. */
 static size_t event_want(const struct payload *p)
 {
-    struct cursor c = cursor_of(strbuf_str(&p->event), p->event.len);
+    struct cursor c;
 
     if (p->event.len < EVENT_HEADER_LEN)
         return EVENT_HEADER_LEN;
+    c = cursor_of(p->event.data, p->event.len);
     (void)cursor_bytes(&c, SIZE_OFFSET);
     return (size_t)cursor_le(&c, 4);
 }

@@ -2,10 +2,10 @@
  * The starting position and XA transactions that were prepared before it: their rows are not in the
  * stream, and the copy sees them only when they are committed before it begins.
  */
-#ifndef WORKERS_RELAY_START_XA_H
-#define WORKERS_RELAY_START_XA_H
+#ifndef WORKERS_START_START_XA_H
+#define WORKERS_START_START_XA_H
 
-#include "workers/relay/start.h"
+#include "workers/start/start.h"
 
 /*
  * start_find_xa() - start_find(), and then a wait until what XA RECOVER showed is over
@@ -19,5 +19,12 @@
  */
 int start_find_xa(struct worker *w, const struct fence *f, struct conn *sink, struct conn *source,
                   const struct dialect *d, struct checkpoint *ret, struct err *err);
+/*
+ * start_now_xa() - start_now(), at a moment when nothing is prepared: what was is waited for
+ *
+ * Errors: start_now()'s; ERR_TIMEOUT, ERR_CANCELLED.
+ */
+int start_now_xa(struct worker *w, struct conn *c, const struct dialect *d, struct checkpoint *ret,
+                 struct err *err);
 
 #endif

@@ -1,4 +1,4 @@
-#include "workers/relay/start_xa.h"
+#include "workers/start/start_xa.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -142,14 +142,14 @@ static int wait_over(struct worker *w, struct conn *source, const struct xids *x
     }
 }
 
-/* 1: over, with `ret`; 0: take another position; -1. */
+/* 1: over, with `ret`; 0: take another position; -1. `sink` NULL: no copy follows. */
 static int one_round(struct worker *w, const struct fence *f, struct conn *sink,
                      struct conn *source, const struct dialect *d, struct checkpoint *ret,
                      struct xids *x, struct err *err)
 {
     int before = recover(source, x, err), after;
 
-    if (before < 0 || start_find(w, source, d, ret, err) < 0)
+    if (before < 0 || start_now(w, source, d, ret, err) < 0)
         return -1;
     after = recover(source, x, err);
     if (after < 0)
@@ -160,20 +160,18 @@ static int one_round(struct worker *w, const struct fence *f, struct conn *sink,
                      "is prepared now would be missed, its commit stops the project");
         return 1;
     }
-    if (w->task->do_full && note(w, f, sink, x, err) < 0)
+    if (sink != NULL && note(w, f, sink, x, err) < 0)
         return -1;
     if (x->count == 0)
         return 1;
     if (wait_over(w, source, x, err) < 0)
         return -1;
-    return w->task->do_full ? 1 : 0;
+    return sink != NULL ? 1 : 0;
 }
 
-int start_find_xa(struct worker *w, const struct fence *f, struct conn *sink, struct conn *source,
+static int rounds(struct worker *w, const struct fence *f, struct conn *sink, struct conn *source,
                   const struct dialect *d, struct checkpoint *ret, struct err *err)
 {
-    if (json_get(task_incr_config(w->task), "startTimestamp") != NULL)
-        return start_find(w, source, d, ret, err);
     for (int round = 0; round < ROUNDS_MAX; round++) {
         _cleanup_(xids_done)
         struct xids x = { 0 };
@@ -187,4 +185,18 @@ int start_find_xa(struct worker *w, const struct fence *f, struct conn *sink, st
     }
     (void)err_set(err, ERR_TIMEOUT, "there is always a prepared XA transaction at the source");
     return err_advise(err, "Start the project with a full copy, or while there are none.");
+}
+
+int start_now_xa(struct worker *w, struct conn *c, const struct dialect *d, struct checkpoint *ret,
+                 struct err *err)
+{
+    return rounds(w, NULL, NULL, c, d, ret, err);
+}
+
+int start_find_xa(struct worker *w, const struct fence *f, struct conn *sink, struct conn *source,
+                  const struct dialect *d, struct checkpoint *ret, struct err *err)
+{
+    if (json_get(task_incr_config(w->task), "startTimestamp") != NULL)
+        return start_find(w, source, d, ret, err);
+    return rounds(w, f, w->task->do_full ? sink : NULL, source, d, ret, err);
 }

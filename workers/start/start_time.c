@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "workers/mysql/binlog/event.h"
-#include "workers/relay/start.h"
+#include "workers/start/start.h"
 
 #include "base/banned.h"
 
@@ -48,7 +48,7 @@ static int open_at(struct worker *w, const struct dialect *d, const char *file, 
 {
     struct conn_options co = { .timeout_s = TIMEOUT_S };
     struct dump_options o = { .pos.offset = FIRST_OFFSET,
-                              .server_id = relay_server_id(w->task, "start"),
+                              .server_id = start_server_id(w->task, "start"),
                               .heartbeat_ms = 1000,
                               .non_block = true };
     struct conn *c;

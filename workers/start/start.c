@@ -1,4 +1,4 @@
-#include "workers/relay/start.h"
+#include "workers/start/start.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@ enum {
     HIGH_RANGE = 0x80000000, /* people number their servers from below */
 };
 
-uint32_t relay_server_id(const struct task *t, const char *what)
+uint32_t start_server_id(const struct task *t, const char *what)
 {
     char text[ID_MAX + 32];
     int n = snprintf(text, sizeof(text), "%s/%s", t->project_id, what);
@@ -162,7 +162,7 @@ static int from_status(struct worker *w, struct conn *c, const struct dialect *d
         return 0;
     if (err->code != ERR_DB_PRIVILEGE && err->code != ERR_DB_RETRY)
         return -1;
-    log_err(LOG_WARN, "relay", "no_read_lock", err);
+    log_err(LOG_WARN, "start", "no_read_lock", err);
     report_event(
         w->report, "WARN", "no_read_lock",
         "the source could not be locked for an instant (%s): the starting position is read "
@@ -209,16 +209,15 @@ static int64_t start_timestamp(const struct task *t)
     return json_get_i64(config, "startTimestamp", 0);
 }
 
-int start_find(struct worker *w, struct conn *c, const struct dialect *d, struct checkpoint *ret,
-               struct err *err)
+static int find(struct worker *w, struct conn *c, const struct dialect *d, int64_t since,
+                struct checkpoint *ret, struct err *err)
 {
     struct checkpoint cp = { 0 };
-    int64_t since = start_timestamp(w->task);
     int r;
 
     if (dump_source_uuid(c, d, cp.source_uuid, err) < 0 || source_time(c, &cp.source_ts, err) < 0)
         return -1;
-    if (since > 0 && !w->task->do_full)
+    if (since > 0)
         r = start_by_time(w, c, d, since, &cp, err);
     else if (d->gtid_mysql)
         r = from_gtids(c, d, &cp, err);
@@ -230,8 +229,20 @@ int start_find(struct worker *w, struct conn *c, const struct dialect *d, struct
         checkpoint_done(&cp);
         return err_wrap(err, "starting position");
     }
-    log_info("relay", "start_position", "file=%s pos=%llu", cp.pos.file,
+    log_info("start", "start_position", "file=%s pos=%llu", cp.pos.file,
              (unsigned long long)cp.pos.offset);
     *ret = cp;
     return 0;
+}
+
+int start_find(struct worker *w, struct conn *c, const struct dialect *d, struct checkpoint *ret,
+               struct err *err)
+{
+    return find(w, c, d, w->task->do_full ? 0 : start_timestamp(w->task), ret, err);
+}
+
+int start_now(struct worker *w, struct conn *c, const struct dialect *d, struct checkpoint *ret,
+              struct err *err)
+{
+    return find(w, c, d, 0, ret, err);
 }
