@@ -16,6 +16,7 @@ struct call {
     struct json_object *in;   /* valid: what the action's fields made of the body */
     struct faults faults;     /* a handler may add its own */
     struct json_object *data; /* the answer's data; NULL: null */
+    struct api_stream stream; /* instead of an envelope */
     struct page page;         /* number 0: the answer is not paged */
     int64_t total;
 };
@@ -61,6 +62,15 @@ int ddl_list(struct call *c, struct err *err);
 int ddl_skip(struct call *c, struct err *err);
 int ddl_replace(struct call *c, struct err *err);
 
+int project_advance(struct call *c, struct err *err);
+int project_abort_switchover(struct call *c, struct err *err);
+
+int reverse_configure(struct call *c, struct err *err);
+
+int conflict_list_records(struct call *c, struct err *err);
+int conflict_list_data(struct call *c, struct err *err);
+int conflict_download(struct call *c, struct err *err);
+
 int precheck_submit(struct call *c, struct err *err);
 int precheck_result(struct call *c, struct err *err);
 
@@ -69,6 +79,9 @@ extern const struct field list_project_fields[], submit_precheck_fields[], prech
 extern const struct field project_id_fields[], source_id_fields[], update_source_fields[];
 extern const struct field list_ddl_fields[], skip_ddl_fields[], replace_ddl_fields[];
 extern const struct field reset_start_fields[], list_event_fields[];
+extern const struct field advance_fields[], abort_fields[];
+extern const struct field list_conflict_record_fields[], list_conflict_data_fields[];
+extern const struct field download_conflict_data_fields[];
 
 /* call_page(): reads pageNumber, pageSize, sortField and order of `c->in` into `c->page`. */
 void call_page(struct call *c);

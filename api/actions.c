@@ -32,6 +32,12 @@ const struct action actions[] = {
     { "ListPendingDdl",           NULL,                      ROLE_VIEWER,   false, list_ddl_fields,         ddl_list },
     { "SkipDdl",                  NULL,                      ROLE_OPERATOR, true,  skip_ddl_fields,         ddl_skip },
     { "ReplaceDdl",               NULL,                      ROLE_OPERATOR, true,  replace_ddl_fields,      ddl_replace },
+    { "AdvanceProject",           NULL,                      ROLE_OPERATOR, true,  advance_fields,          project_advance },
+    { "AbortSwitchover",          NULL,                      ROLE_OPERATOR, true,  abort_fields,            project_abort_switchover },
+    { "ConfigureReverseProject",  NULL,                      ROLE_OPERATOR, true,  configure_reverse_fields, reverse_configure },
+    { "ListConflictRecords",      NULL,                      ROLE_VIEWER,   false, list_conflict_record_fields, conflict_list_records },
+    { "ListConflictData",         NULL,                      ROLE_VIEWER,   false, list_conflict_data_fields, conflict_list_data },
+    { "DownloadConflictData",     NULL,                      ROLE_VIEWER,   false, download_conflict_data_fields, conflict_download },
 
     /* documented by OMS (oms-api.md 1.9), not built yet */
     { "DescribeProjectStepMetric",   NULL,                   ROLE_VIEWER,   false, NOT_BUILT },
@@ -54,8 +60,6 @@ const struct action actions[] = {
     { "CheckHasConvertedObjects",    NULL,                   ROLE_VIEWER,   false, NOT_BUILT },
     { "DownloadConvertedObjectsAsync", NULL,                 ROLE_VIEWER,   false, NOT_BUILT },
     { "GetDownloadConvertedObjectsResult", NULL,             ROLE_VIEWER,   false, NOT_BUILT },
-    { "ListConflictData",            NULL,                   ROLE_VIEWER,   false, NOT_BUILT },
-    { "DownloadConflictData",        NULL,                   ROLE_VIEWER,   false, NOT_BUILT },
     { "DescribeRegions",             NULL,                   ROLE_VIEWER,   false, NOT_BUILT },
     { "ListFullVerifyInconsistenciesResult", NULL,           ROLE_VIEWER,   false, NOT_BUILT },
     { "ListFullVerifyCorrectionsResult", NULL,               ROLE_VIEWER,   false, NOT_BUILT },
@@ -68,14 +72,10 @@ const struct action actions[] = {
     { "GetUploadOssUrl",             NULL,                   ROLE_OPERATOR, false, NOT_BUILT },
 
     /* our additions (interface.md), not built yet */
-    { "ConfigureReverseProject",     NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
     { "RunPreCheck",                 NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
     { "SkipPreCheckItem",            NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
-    { "ListConflictRecords",         NULL,                   ROLE_VIEWER,   false, NOT_BUILT },
     { "StartFullVerify",             NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
     { "ApplyFullVerifyCorrections",  NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
-    { "AdvanceProject",              NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
-    { "AbortSwitchover",             NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
     { "CreateAccessKey",             NULL,                   ROLE_ADMIN,    true,  NOT_BUILT },
     { "ListAccessKeys",              NULL,                   ROLE_ADMIN,    false, NOT_BUILT },
     { "DeleteAccessKey",             NULL,                   ROLE_ADMIN,    true,  NOT_BUILT },

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 #include "base/id.h"
@@ -30,10 +31,20 @@ struct account {
     enum role role;
 };
 
+/* An answer that is a file: read until it ends, then done(). Any thread, one at a time. */
+struct api_stream {
+    const char *type; /* of HTTP; static */
+    char file_name[ID_MAX + 16];
+    ssize_t (*read)(void *ctx, char *buf, size_t max); /* 0: its end; -1: it breaks off */
+    void (*done)(void *ctx);
+    void *ctx;
+};
+
 struct api_answer {
     int status; /* of HTTP */
     char *text; /* JSON; free() it */
     size_t len;
+    struct api_stream stream; /* instead of a text when it has read(); then done() is yours */
 };
 
 int api_new(const struct api_options *o, struct api **ret, struct err *err);

@@ -205,7 +205,10 @@ void api_call(struct api *api, const char *action, const struct account *who, co
             r < 0 ? &api->counters[a - actions].failed : &api->counters[a - actions].ok, 1);
     if (a != NULL)
         log_call(a, &c, request_id, e.cost_ms, r < 0 ? &err : NULL);
-    give(answer, r < 0 ? envelope_http_status(&err) : 200, ret);
+    if (r == 0 && c.stream.read != NULL)
+        *ret = (struct api_answer){ .status = 200, .stream = c.stream };
+    else
+        give(answer, r < 0 ? envelope_http_status(&err) : 200, ret);
     json_putp(&c.raw);
     json_putp(&c.in);
     faults_done(&c.faults);

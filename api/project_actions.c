@@ -173,7 +173,9 @@ static bool one_of(const char *const *list, const char *key)
 }
 
 static const char *const throttles[] = { "throttleRps", "throttleIOPS", NULL };
-static const char *const at_next_start[] = { "supportDDLTypes", "adaptOnlineDdl", NULL };
+static const char *const at_next_start[] = { "supportDDLTypes",  "adaptOnlineDdl",
+                                             "conflictStrategy", "conflictDetection",
+                                             "watchTarget",      NULL };
 
 /*
  * One configuration object: throttles are replaced as a set (one left out is no limit any more,
@@ -250,6 +252,9 @@ static int update_locked(struct call *c, const char *id, struct err *err)
     config = json_clone(p->config);
     if (config == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
+    if (p->reverse && json_get(c->in, "incrTransferConfig") != NULL)
+        project_body_check_reverse(json_get(c->in, "incrTransferConfig"), "incrTransferConfig",
+                                   &c->faults);
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         struct json_object *sent = json_get(c->in, names[i]), *stored = json_get(config, names[i]);
         if (sent != NULL && stored != NULL)

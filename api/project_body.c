@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/invert.h"
 #include "api/mapping.h"
 #include "api/names.h"
+#include "api/switch.h"
 #include "base/clock.h"
 #include "base/json.h"
 
@@ -19,8 +21,7 @@ static const char *const table_categories[] = { "ALL", "WITH_UNIQUE_ROW_ID", "WI
 static const char *const speed_modes[] = { "STEADY", "NORMAL", "FAST", NULL };
 static const char *const speed_modes_later[] = { "CUSTOM", NULL };
 static const char *const index_modes[] = { "NONE", "WITH_TABLE", "AFTER_COPY", NULL };
-static const char *const trigger_modes[] = { "NOT_MIGRATION", "WITH_STRUCT_TRANSFER", NULL };
-static const char *const trigger_modes_later[] = { "WITH_TRANSFER_APP_SWITCH", NULL };
+static const char *const trigger_modes[] = { "NOT_MIGRATION", "WITH_STRUCT_TRANSFER", "WITH_TRANSFER_APP_SWITCH", NULL };
 static const char *const record_types[] = { "INSERT", "UPDATE", "DELETE", "DDL", "HEARTBEAT", "BEGIN", "COMMIT",
     "ROLLBACK", "ROW", NULL };
 static const char *const ddl_types[] = { "CREATE_TABLE", "ALTER_TABLE", "DROP_TABLE", "RENAME_TABLE",
@@ -30,14 +31,12 @@ static const char *const ddl_types[] = { "CREATE_TABLE", "ALTER_TABLE", "DROP_TA
 #define ALTERS_ARE_ONE "say ALTER_TABLE, which carries every kind of ALTER TABLE"
 static const char *const ddl_types_later[] = { "ALTER_TABLE_ADD_COLUMN=" ALTERS_ARE_ONE,
     "ALTER_TABLE_MODIFY_COLUMN=" ALTERS_ARE_ONE, NULL };
-static const char *const conflict_strategies[] = { "FAIL", "TaskFailed=FAIL", NULL };
-static const char *const conflict_strategies_later[] = { "IGNORE", "OVERWRITE", NULL };
-static const char *const conflict_detections[] = { "KEY", NULL };
-static const char *const conflict_detections_later[] = { "ROW", NULL };
+static const char *const conflict_strategies[] = { "FAIL", "IGNORE", "OVERWRITE", "TaskFailed=FAIL", NULL };
+static const char *const conflict_detections[] = { "KEY", "ROW", NULL };
 
 static const struct field common_config[] = {
     { .name = "tableCategory", .type = FT_STRING, .fallback = "\"ALL\"", .values = table_categories },
-    { .name = "activeActive", .type = FT_BOOL, .flags = F_LATER_TRUE, .fallback = "false" },
+    { .name = "activeActive", .type = FT_BOOL, .fallback = "false" },
     { .name = "connectRetryMinutes", .type = FT_INT, .min = 10, .max = 1440, .fallback = "720" },
     { .name = "controlSchema", .type = FT_STRING, .min = 1, .max = 64, .fallback = "\"oms\"", .check = name_check_control },
     { .name = "syncSchema", .type = FT_BOOL, .flags = F_LATER_TRUE },
@@ -56,7 +55,7 @@ static const struct field struct_config[] = {
     { .name = "byteCharConvertStrategy", .type = FT_STRING, .max = 64, .check = name_check_line },
     { .name = "deferIndexCreation", .type = FT_BOOL, .fallback = "false" },
     { .name = "indexMigration", .type = FT_STRING, .values = index_modes },
-    { .name = "triggerMigrationType", .type = FT_STRING, .fallback = "\"NOT_MIGRATION\"", .values = trigger_modes, .later = trigger_modes_later },
+    { .name = "triggerMigrationType", .type = FT_STRING, .fallback = "\"NOT_MIGRATION\"", .values = trigger_modes },
     { .name = "eventMigration", .type = FT_BOOL, .fallback = "false" },
     { .name = "autoProcessedToNextStep", .type = FT_BOOL, .fallback = "true" },
     { .name = "collationMapping", .type = FT_OBJECTS, .max = 1000, .fallback = "[]", .fields = collation_fields },
@@ -88,8 +87,10 @@ static const struct field incr_config[] = {
     { .name = "enableIncrSyncStatistics", .type = FT_BOOL, .fallback = "false" },
     { .name = "throttleRps", .type = FT_INT, .min = 1 },
     { .name = "throttleIOPS", .type = FT_INT, .min = 1 },
-    { .name = "conflictStrategy", .type = FT_STRING, .fallback = "\"FAIL\"", .values = conflict_strategies, .later = conflict_strategies_later },
-    { .name = "conflictDetection", .type = FT_STRING, .fallback = "\"KEY\"", .values = conflict_detections, .later = conflict_detections_later },
+    /* no fallback here: it depends on the direction (settle_conflicts) */
+    { .name = "conflictStrategy", .type = FT_STRING, .values = conflict_strategies },
+    { .name = "conflictDetection", .type = FT_STRING, .values = conflict_detections },
+    { .name = "watchTarget", .type = FT_BOOL, .fallback = "true" },
     { .name = "heartbeatSeconds", .type = FT_INT, .min = 0, .max = 60, .fallback = "0" },
     { .name = "relayMaxBytes", .type = FT_INT, .min = 0, .fallback = "0" },
     { 0 },
@@ -107,7 +108,7 @@ const struct field create_project_fields[] = {
     { .name = "enableFullTransfer", .type = FT_BOOL, .fallback = "false" },
     { .name = "enableFullVerify", .type = FT_BOOL, .flags = F_LATER_TRUE, .fallback = "false" },
     { .name = "enableIncrTransfer", .type = FT_BOOL, .fallback = "false" },
-    { .name = "enableReverseIncrTransfer", .type = FT_BOOL, .flags = F_LATER_TRUE, .fallback = "false" },
+    { .name = "enableReverseIncrTransfer", .type = FT_BOOL, .fallback = "false" },
     { .name = "commonTransferConfig", .type = FT_OBJECT, .flags = F_DEFAULTS, .fields = common_config },
     { .name = "structTransferConfig", .type = FT_OBJECT, .flags = F_DEFAULTS, .fields = struct_config },
     { .name = "fullTransferConfig", .type = FT_OBJECT, .flags = F_DEFAULTS, .fields = full_config },
@@ -142,13 +143,23 @@ static const struct field update_incr[] = {
     { .name = "enableIncrSyncStatistics", .type = FT_BOOL },
     { .name = "throttleRps", .type = FT_INT, .min = 1 },
     { .name = "throttleIOPS", .type = FT_INT, .min = 1 },
-    { .name = "conflictStrategy", .type = FT_STRING, .values = conflict_strategies, .later = conflict_strategies_later },
+    { .name = "conflictStrategy", .type = FT_STRING, .values = conflict_strategies },
+    { .name = "conflictDetection", .type = FT_STRING, .values = conflict_detections },
+    { .name = "watchTarget", .type = FT_BOOL },
     { .name = "relayMaxBytes", .type = FT_INT, .min = 0 },
     { 0 },
 };
 const struct field update_project_fields[] = {
     { .name = "id", .type = FT_STRING, .flags = F_REQUIRED, .min = 1, .max = 39 },
     { .name = "fullTransferConfig", .type = FT_OBJECT, .fields = update_full },
+    { .name = "incrTransferConfig", .type = FT_OBJECT, .fields = update_incr },
+    { 0 },
+};
+
+/* ConfigureReverseProject: what is left out is taken from the forward project. */
+const struct field configure_reverse_fields[] = {
+    { .name = "id", .type = FT_STRING, .flags = F_REQUIRED, .min = 1, .max = 39 },
+    { .name = "name", .type = FT_STRING, .flags = F_NOT_EMPTY, .max = 64, .check = name_check_plain },
     { .name = "incrTransferConfig", .type = FT_OBJECT, .fields = update_incr },
     { 0 },
 };
@@ -167,6 +178,33 @@ static bool has_word(struct json_object *list, const char *word)
     return false;
 }
 
+/* What one direction carries: at least one kind of DML. */
+static void check_records(struct json_object *records, const char *field, struct faults *faults)
+{
+    if (records != NULL && !has_word(records, "INSERT") && !has_word(records, "UPDATE") &&
+        !has_word(records, "DELETE"))
+        faults_add(faults, field, "must have at least one of INSERT, UPDATE, DELETE");
+}
+
+void project_body_check_reverse(struct json_object *incr, const char *path, struct faults *faults)
+{
+    static const char why[] = "a reverse project carries rows only: DDL at the target is not sent "
+                              "back, make it at the source";
+    struct json_object *records = json_get_array(incr, "recordTypeWhiteList");
+    char at[128];
+
+    (void)snprintf(at, sizeof(at), "%s.recordTypeWhiteList", path);
+    check_records(records, at, faults);
+    if (has_word(records, "DDL"))
+        faults_add(faults, at, "must not hold DDL: %s", why);
+    (void)snprintf(at, sizeof(at), "%s.supportDDLTypes", path);
+    if (json_len(json_get_array(incr, "supportDDLTypes")) > 0)
+        faults_add(faults, at, "must be empty: %s", why);
+    (void)snprintf(at, sizeof(at), "%s.startTimestamp", path);
+    if (json_get_i64(incr, "startTimestamp", 0) > clock_now_s())
+        faults_add(faults, at, "must not be in the future");
+}
+
 static void check_incr(struct json_object *body, struct faults *faults)
 {
     struct json_object *incr = json_get(body, "incrTransferConfig");
@@ -174,10 +212,8 @@ static void check_incr(struct json_object *body, struct faults *faults)
     bool on = json_get_bool(body, "enableIncrTransfer", false);
     int64_t from = json_get_i64(incr, "startTimestamp", 0);
 
-    if (on && records != NULL && !has_word(records, "INSERT") && !has_word(records, "UPDATE") &&
-        !has_word(records, "DELETE"))
-        faults_add(faults, "incrTransferConfig.recordTypeWhiteList",
-                   "must have at least one of INSERT, UPDATE, DELETE");
+    if (on)
+        check_records(records, "incrTransferConfig.recordTypeWhiteList", faults);
     if (json_get_i64(incr, "heartbeatSeconds", 0) > 0)
         faults_later(faults, "incrTransferConfig.heartbeatSeconds", "is not supported yet");
     if (from == 0)
@@ -265,11 +301,62 @@ static void settle_workers(struct json_object *body)
         json_add_i64(config, "writeWorkerNum", workers);
 }
 
+/* Two ways need that both directions can be had: said here, not when the reverse is configured. */
+static int check_two_way(struct json_object *body, bool sound, struct faults *faults,
+                         struct err *err)
+{
+    struct json_object *common = json_get(body, "commonTransferConfig");
+    struct json_object *mapping = json_get(body, "transferMapping");
+    struct json_object *reverse = json_get(body, "reverseIncrTransferConfig");
+    _cleanup_(json_putp)
+    struct json_object *back = NULL;
+
+    if (json_get_bool(body, "enableReverseIncrTransfer", false))
+        faults_add(faults, "enableReverseIncrTransfer",
+                   "must not be set with activeActive, which has no switchover: "
+                   "ConfigureReverseProject makes the reverse direction");
+    if (!json_get_bool(body, "enableIncrTransfer", false))
+        faults_add(faults, "enableIncrTransfer", "is required with activeActive");
+    if (strcmp(json_get_str(common, "tableCategory", ""), "WITHOUT_UNIQUE_ROW_ID") == 0)
+        faults_add(faults, "commonTransferConfig.tableCategory",
+                   "activeActive is for tables with a primary key or a unique key without NULL");
+    if (reverse != NULL)
+        project_body_check_reverse(reverse, "reverseIncrTransferConfig", faults);
+    if (!sound) /* it has its faults already */
+        return 0;
+    if (mapping_invert(mapping, faults, &back, err) < 0)
+        return -1;
+    return back == NULL
+               ? 0
+               : mapping_check(back, json_get_str(common, "controlSchema", "oms"), faults, err);
+}
+
+static void add_default(struct json_object *config, const char *key, const char *value)
+{
+    if (config != NULL && json_get(config, key) == NULL)
+        json_add_str(config, key, value);
+}
+
+static void settle_conflicts(struct json_object *body, bool two_way)
+{
+    struct json_object *incr = json_get(body, "incrTransferConfig");
+    const char *detection = two_way ? "ROW" : "KEY";
+
+    add_default(incr, "conflictStrategy", "FAIL");
+    add_default(incr, "conflictDetection", detection);
+    if (!two_way) { /* in two ways the reverse project's defaults come from the forward one */
+        add_default(json_get(body, "reverseIncrTransferConfig"), "conflictStrategy", "FAIL");
+        add_default(json_get(body, "reverseIncrTransferConfig"), "conflictDetection", detection);
+    }
+}
+
 int project_body_check(struct json_object *body, struct faults *faults, struct err *err)
 {
     struct json_object *mapping = json_get(body, "transferMapping");
-    const char *control =
-        json_get_str(json_get(body, "commonTransferConfig"), "controlSchema", "oms");
+    struct json_object *common = json_get(body, "commonTransferConfig");
+    const char *control = json_get_str(common, "controlSchema", "oms");
+    bool two_way = json_get_bool(common, "activeActive", false), sound;
+    size_t before;
 
     if (!json_get_bool(body, "enableStructTransfer", false) &&
         !json_get_bool(body, "enableFullTransfer", false) &&
@@ -285,5 +372,11 @@ int project_body_check(struct json_object *body, struct faults *faults, struct e
     check_collations(body, faults);
     settle_indexes(body, faults);
     settle_workers(body);
-    return mapping == NULL ? 0 : mapping_check(mapping, control, faults, err);
+    settle_conflicts(body, two_way);
+    before = faults->count;
+    if (mapping != NULL && mapping_check(mapping, control, faults, err) < 0)
+        return -1;
+    sound = json_get_str(mapping, "mode", NULL) != NULL && faults->count == before;
+    return two_way ? check_two_way(body, sound, faults, err)
+                   : switch_body_check(body, sound, faults, err);
 }

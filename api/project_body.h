@@ -6,6 +6,7 @@
 
 extern const struct field create_project_fields[];
 extern const struct field update_project_fields[];
+extern const struct field configure_reverse_fields[];
 
 /*
  * project_body_check() - the rules between fields (oms-api.md 4.12 "Rules", 3.14)
@@ -14,5 +15,9 @@ extern const struct field update_project_fields[];
  * (worker numbers of a speed mode, mapped names) are filled in. Pure: no store, no server.
  */
 int project_body_check(struct json_object *body, struct faults *faults, struct err *err);
+
+/* project_body_check_reverse(): the configuration of the reverse direction: rows only, never DDL.
+ */
+void project_body_check_reverse(struct json_object *incr, const char *path, struct faults *faults);
 
 #endif

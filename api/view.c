@@ -156,17 +156,25 @@ static struct json_object *step_extra(const struct step *s)
     return o;
 }
 
-/* stepInfo of the incremental step keeps OMS's keys also before its worker has told anything. */
+/*
+ * stepInfo of the incremental step keeps OMS's keys also before its worker has told anything, and
+ * its conflicts are counted where they are kept.
+ */
 static struct json_object *step_info(const struct step *s)
 {
+    bool applies =
+        strcmp(s->name, "INCR_TRANSFER") == 0 || strcmp(s->name, "REVERSE_INCR_TRANSFER") == 0;
+    bool met = json_get_i64(s->conflicts, "total", 0) > 0;
     struct json_object *o;
 
-    if (s->info != NULL)
-        return json_object_get(s->info);
-    if (strcmp(s->name, "INCR_TRANSFER") != 0 || s->checkpoint == 0)
+    if (!applies)
+        return s->info != NULL ? json_object_get(s->info) : NULL;
+    if (s->info == NULL && s->checkpoint == 0 && !met)
         return NULL;
-    o = json_object_new_object();
-    json_add_i64(o, "incrTimestampCheckpoint", s->checkpoint);
+    o = s->info != NULL ? json_clone(s->info) : json_object_new_object();
+    if (s->info == NULL && s->checkpoint != 0)
+        json_add_i64(o, "incrTimestampCheckpoint", s->checkpoint);
+    json_add(o, "conflicts", s->conflicts != NULL ? json_object_get(s->conflicts) : NULL);
     return o;
 }
 
@@ -275,6 +283,16 @@ struct json_object *view_event(struct json_object *row)
     return o;
 }
 
+/* ------------------------------------------------------------------ conflicts */
+
+struct json_object *view_conflict(struct json_object *row)
+{
+    struct json_object *o = json_object_get(row);
+
+    add_time(o, "time", json_get_i64(row, "timestamp", 0));
+    return o;
+}
+
 /* ------------------------------------------------------------------ projects */
 
 static struct json_object *project_extra(const struct project_parts *p)
@@ -316,9 +334,13 @@ static struct json_object *project_extra(const struct project_parts *p)
         json_add_i64(o, "incrSyncTimestamp", checkpoint);
     else
         json_add_null(o, "incrSyncTimestamp");
-    json_add_null(o, "reverseProjectId");
-    json_add_null(o, "forwardProjectId");
-    json_add_str(o, "direction", "FORWARD");
+    json_add_str(o, "reverseProjectId",
+                 p->project->reverse_id[0] != '\0' ? p->project->reverse_id : NULL);
+    json_add_str(o, "forwardProjectId",
+                 p->project->forward_id[0] != '\0' ? p->project->forward_id : NULL);
+    json_add_str(o, "direction", p->project->reverse ? "REVERSE" : "FORWARD");
+    json_add(o, "reverseStart",
+             p->project->turn != NULL ? json_object_get(p->project->turn) : NULL);
     return o;
 }
 
@@ -398,6 +420,7 @@ struct json_object *view_progress(const struct project *p, const struct step *st
 {
     const struct step *now = current_step(steps, count);
     const struct step *incr = step_named(steps, count, "INCR_TRANSFER");
+    const struct step *reverse = step_named(steps, count, "REVERSE_INCR_TRANSFER");
     struct json_object *o = json_object_new_object();
 
     json_add_str(o, "projectId", p->id);
@@ -416,6 +439,9 @@ struct json_object *view_progress(const struct project *p, const struct step *st
         json_add_i64(o, "incrSyncCheckpoint", incr->checkpoint);
     else
         json_add_null(o, "incrSyncCheckpoint");
-    json_add_null(o, "reverseIncrTransferCheckpoint");
+    if (reverse != NULL && reverse->checkpoint > 0)
+        json_add_i64(o, "reverseIncrTransferCheckpoint", reverse->checkpoint);
+    else
+        json_add_null(o, "reverseIncrTransferCheckpoint");
     return o;
 }

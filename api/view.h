@@ -14,6 +14,8 @@ struct json_object *view_steps(const struct step *steps, size_t count);
 struct json_object *view_event(struct json_object *row); /* a row of store_event_list() */
 struct json_object *view_ddl(struct json_object *row);   /* a row of store_ddl_list() */
 
+struct json_object *view_conflict(struct json_object *row); /* a row of store_conflict_list() */
+
 struct project_parts {
     const struct project *project;
     const struct source *source, *sink; /* NULL: not known or not asked for */

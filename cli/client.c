@@ -1,5 +1,7 @@
 #include "cli/client.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +19,7 @@
 enum {
     CONNECT_S = 10,
     CALL_S = 60,
+    DOWNLOAD_S = 3600,
     ANSWER_MAX = 256 * 1024 * 1024,
     FILE_MAX_BYTES = 64 * 1024,
     JSON_DEPTH = 64,
@@ -182,13 +185,12 @@ static size_t on_data(char *data, size_t size, size_t count, void *ctx)
     return strbuf_ok(b) ? size * count : 0;
 }
 
-int client_call(struct client *c, const char *action, const char *body, struct json_object **ret,
-                struct err *err)
+/* Where an action is, and what it is sent; the receiver's are set by the caller. */
+static int prepare(struct client *c, const char *action, const char *body, struct err *err)
 {
     _cleanup_(strbuf_done)
-    struct strbuf url = STRBUF(4096), answer = STRBUF(ANSWER_MAX);
+    struct strbuf url = STRBUF(4096);
     char *escaped = curl_easy_escape(c->curl, action, 0);
-    CURLcode r;
 
     strbuf_addf(&url, "%s/api/v2?Action=%s", c->url, escaped == NULL ? "" : escaped);
     curl_free(escaped);
@@ -197,14 +199,47 @@ int client_call(struct client *c, const char *action, const char *body, struct j
     (void)curl_easy_setopt(c->curl, CURLOPT_URL, strbuf_str(&url));
     (void)curl_easy_setopt(c->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(body));
     (void)curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, body);
-    (void)curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, on_data);
-    (void)curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, &answer);
+    return 0;
+}
+
+static int perform(struct client *c, size_t (*receive)(char *, size_t, size_t, void *), void *ctx,
+                   struct err *err)
+{
+    CURLcode r;
+
+    (void)curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, receive);
+    (void)curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, ctx);
     r = curl_easy_perform(c->curl);
-    if (r != CURLE_OK)
-        return err_set(err, ERR_IO, "%s: %s", c->url, curl_easy_strerror(r));
-    if (json_parse(strbuf_str(&answer), answer.len, JSON_DEPTH, ret, err) < 0)
+    return r == CURLE_OK ? 0 : err_set(err, ERR_IO, "%s: %s", c->url, curl_easy_strerror(r));
+}
+
+static int parse_envelope(const struct client *c, const struct strbuf *answer,
+                          struct json_object **ret, struct err *err)
+{
+    if (json_parse(strbuf_str(answer), answer->len, JSON_DEPTH, ret, err) < 0)
         return err_set(err, ERR_IO, "%s did not answer in JSON: is it a causewayd?", c->url);
     return 0;
+}
+
+/* What an envelope without success says. */
+static int refused(const char *action, struct json_object *answer, struct err *err)
+{
+    const char *code = json_get_str(answer, "code", NULL);
+
+    (void)err_set(err, err_from_wire(code, NULL), "%s: %s", action,
+                  json_get_str(answer, "message", "the call failed"));
+    return err_advise(err, "%s", json_get_str(answer, "advice", ""));
+}
+
+int client_call(struct client *c, const char *action, const char *body, struct json_object **ret,
+                struct err *err)
+{
+    _cleanup_(strbuf_done)
+    struct strbuf answer = STRBUF(ANSWER_MAX);
+
+    if (prepare(c, action, body, err) < 0 || perform(c, on_data, &answer, err) < 0)
+        return -1;
+    return parse_envelope(c, &answer, ret, err);
 }
 
 int client_data(struct client *c, const char *action, const char *body, struct json_object **ret,
@@ -216,13 +251,86 @@ int client_data(struct client *c, const char *action, const char *body, struct j
 
     if (client_call(c, action, body, &answer, err) < 0)
         return -1;
-    if (!json_get_bool(answer, "success", false)) {
-        const char *code = json_get_str(answer, "code", NULL);
-        (void)err_set(err, err_from_wire(code, NULL), "%s: %s", action,
-                      json_get_str(answer, "message", "the call failed"));
-        return err_advise(err, "%s", json_get_str(answer, "advice", ""));
-    }
+    if (!json_get_bool(answer, "success", false))
+        return refused(action, answer, err);
     data = json_get(answer, "data");
     *ret = data == NULL ? NULL : json_object_get(data);
     return 0;
+}
+
+/* ------------------------------------------------------------------ files */
+
+/* Into the file when it is one, else it is an envelope. */
+struct receiver {
+    struct client *c;
+    int fd;
+    bool checked, is_file;
+    int sys_errno;
+    int64_t bytes;
+    struct strbuf answer;
+};
+
+static size_t on_file(char *data, size_t size, size_t count, void *ctx)
+{
+    struct receiver *to = ctx;
+    size_t len = size * count;
+    char *type = NULL;
+
+    if (!to->checked) {
+        (void)curl_easy_getinfo(to->c->curl, CURLINFO_CONTENT_TYPE, &type);
+        to->is_file = type != NULL && strncmp(type, "application/json", 16) != 0;
+        to->checked = true;
+    }
+    if (!to->is_file)
+        return on_data(data, size, count, &to->answer);
+    for (size_t done = 0; done < len;) {
+        ssize_t n = write(to->fd, data + done, len - done);
+        if (n < 0) {
+            to->sys_errno = errno;
+            return 0;
+        }
+        done += (size_t)n;
+    }
+    to->bytes += (int64_t)len;
+    return len;
+}
+
+static int receive_file(struct client *c, const char *action, struct receiver *to, const char *path,
+                        struct err *err)
+{
+    _cleanup_(json_putp)
+    struct json_object *answer = NULL;
+    int r = perform(c, on_file, to, err);
+
+    if (to->sys_errno != 0) {
+        errno = to->sys_errno;
+        return err_set_sys(err, ERR_IO, "write %s", path);
+    }
+    if (r < 0)
+        return -1;
+    if (to->is_file)
+        return fsync(to->fd) < 0 ? err_set_sys(err, ERR_IO, "write %s", path) : 0;
+    return parse_envelope(c, &to->answer, &answer, err) < 0 ? -1 : refused(action, answer, err);
+}
+
+int client_download(struct client *c, const char *action, const char *body, const char *path,
+                    int64_t *ret_bytes, struct err *err)
+{
+    struct receiver to = { .c = c, .answer = STRBUF(ANSWER_MAX) };
+    int r;
+
+    if (prepare(c, action, body, err) < 0)
+        return -1;
+    to.fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (to.fd < 0)
+        return err_set_sys(err, ERR_IO, "make %s", path);
+    (void)curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, (long)DOWNLOAD_S);
+    r = receive_file(c, action, &to, path, err);
+    (void)curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, (long)CALL_S);
+    (void)close(to.fd);
+    strbuf_done(&to.answer);
+    if (r < 0)
+        (void)unlink(path);
+    *ret_bytes = to.bytes;
+    return r;
 }

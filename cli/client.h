@@ -32,4 +32,13 @@ int client_call(struct client *c, const char *action, const char *body, struct j
 int client_data(struct client *c, const char *action, const char *body, struct json_object **ret,
                 struct err *err);
 
+/*
+ * client_download() - an action that answers with a file: into `path`, which must not exist
+ *
+ * *ret_bytes: how much it is. What came of a file that broke off is removed. Errors: ERR_IO, and
+ * what the daemon says.
+ */
+int client_download(struct client *c, const char *action, const char *body, const char *path,
+                    int64_t *ret_bytes, struct err *err);
+
 #endif

@@ -11,6 +11,9 @@ int command_watch(struct client *c, int argc, char *const *argv);
 int command_project(struct client *c, int argc, char *const *argv);
 int command_source(struct client *c, int argc, char *const *argv);
 int command_ddl(struct client *c, int argc, char *const *argv);
+int command_switchover(struct client *c, int argc, char *const *argv);
+int command_reverse(struct client *c, int argc, char *const *argv);
+int command_conflicts(struct client *c, int argc, char *const *argv);
 int command_precheck(struct client *c, int argc, char *const *argv);
 
 /* complain(): an error with its advice on stderr; returns ST_TROUBLE or, for a refusal, ST_FAILED.

@@ -13,8 +13,15 @@ static const struct {
     const char *name;
     int (*run)(struct client *c, int argc, char *const *argv);
 } commands[] = {
-    { "call", command_call },     { "watch", command_watch },       { "project", command_project },
-    { "source", command_source }, { "precheck", command_precheck }, { "ddl", command_ddl },
+    { "call", command_call },
+    { "watch", command_watch },
+    { "project", command_project },
+    { "source", command_source },
+    { "precheck", command_precheck },
+    { "ddl", command_ddl },
+    { "switchover", command_switchover },
+    { "reverse", command_reverse },
+    { "conflicts", command_conflicts },
 };
 
 static void help(FILE *to)
@@ -30,6 +37,14 @@ static void help(FILE *to)
             "  ddl list ID [--all]             DDL statements that wait for a decision, or all\n"
             "  ddl skip ID DDL_ID              don't run it at the target\n"
             "  ddl replace ID DDL_ID SQL|@FILE|-\n"
+            "  switchover start|advance|dry-run ID [--read-only] [--quiet SECONDS] [--skip]\n"
+            "             [--mark-complete]    turns a migration round, step by step\n"
+            "  switchover abort|status ID\n"
+            "  reverse configure FORWARD_ID [--name NAME] [JSON|@FILE|-]\n"
+            "                                  the other direction of a two-way project\n"
+            "  reverse show|start|stop|resume|release|delete FORWARD_ID\n"
+            "  conflicts list ID [--step S] [--table T] [--kind K] [--decision D] [--from] [--to]\n"
+            "  conflicts download ID FILE.zip [--step S] [conflict_sql_N.log]...\n"
             "  precheck FILE.json              checks whether that CreateProject body could run\n\n"
             "With --data-dir address and credentials come from that folder. --credentials names a "
             "file\n"

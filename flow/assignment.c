@@ -6,6 +6,8 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/strbuf.h"
+#include "flow/pair.h"
+#include "flow/switchover.h"
 #include "store/ddl.h"
 #include "store/precheck.h"
 #include "store/reset.h"
@@ -46,7 +48,7 @@ static int make_folder(const struct flow_options *o, const struct subject *s, ch
     _cleanup_(freep)
     char *path = NULL;
 
-    if (assignment_folder(o, strcmp(s->id, s->project_id) == 0 ? s->id : "", &path, err) < 0 ||
+    if (assignment_folder(o, flow_is_precheck(s->id) ? "" : s->id, &path, err) < 0 ||
         fs_mkdir(path, 0700, err) < 0)
         return -1;
     *ret = take_ptr(path);
@@ -128,7 +130,6 @@ static void add_config(struct json_object *doc, struct json_object *config)
 
     json_add_str(doc, "name", json_get_str(config, "name", ""));
     json_add_str(doc, "type", json_get_str(config, "type", "MIGRATION"));
-    json_add_str(doc, "direction", "FORWARD");
     json_add_str(doc, "controlSchema", json_get_str(common, "controlSchema", "oms"));
     json_add_i64(doc, "connectRetryMinutes",
                  json_get_i64(common, "connectRetryMinutes", CONNECT_RETRY_MINUTES));
@@ -141,6 +142,8 @@ static void add_config(struct json_object *doc, struct json_object *config)
     add_default(doc, "structConfig", "collationMapping", json_object_new_array());
     add_default(doc, "incrConfig", "supportDDLTypes", json_object_new_array());
     add_default(doc, "incrConfig", "adaptOnlineDdl", json_object_new_boolean(true));
+    add_default(doc, "incrConfig", "conflictStrategy", json_object_new_string("FAIL"));
+    add_default(doc, "incrConfig", "conflictDetection", json_object_new_string("KEY"));
     json_add_str(doc, "importance", importance);
     json_add_i64(doc, "lagThresholdSeconds", lag_threshold(importance));
     json_add_bool(doc, "hasIndexStep", plan_has(config, STEP_INDEX));
@@ -185,6 +188,8 @@ static int add_for_kind(struct json_object *doc, const struct flow_options *o,
 {
     if (strcmp(kind, "incr") == 0)
         return add_ddl_decisions(doc, o, s, err);
+    if (strcmp(kind, "release") == 0 && plan_has(s->config, STEP_SWITCH))
+        return switch_add_release(o->store, s->id, doc, err);
     return strcmp(kind, "relay") == 0 ? add_reset(doc, o, s, err) : 0;
 }
 
@@ -208,7 +213,8 @@ int assignment_build(const struct flow_options *o, const struct subject *s,
     json_add_str(doc, "logLevel", levels[o->log_level]);
     json_add_str(doc, "logFormat", o->log_format == LOG_JSON ? "json" : "logfmt");
     add_config(doc, s->config);
-    if (add_skip_items(doc, o, s, err) < 0 || add_for_kind(doc, o, s, step->kind, err) < 0 ||
+    if (pair_add(doc, o->store, s->project_id, s->config, err) < 0 ||
+        add_skip_items(doc, o, s, err) < 0 || add_for_kind(doc, o, s, step->kind, err) < 0 ||
         add_endpoint(doc, "source", o, s->source_id, err) < 0 ||
         add_endpoint(doc, "sink", o, s->sink_id, err) < 0)
         return -1;
@@ -241,7 +247,9 @@ struct json_object *assignment_throttle(struct json_object *config, const struct
     if (strcmp(step->kind, "full") == 0)
         section = json_get(config, "fullTransferConfig");
     else if (strcmp(step->kind, "incr") == 0)
-        section = json_get(config, "incrTransferConfig");
+        section =
+            json_get(config, strcmp(step->name, STEP_REVERSE) == 0 ? "reverseIncrTransferConfig"
+                                                                   : "incrTransferConfig");
     else
         return NULL;
     message = json_object_new_object();

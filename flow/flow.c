@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "flow/assignment.h"
@@ -12,6 +13,7 @@
 #include "flow/flow_priv.h"
 #include "flow/plan.h"
 #include "store/precheck.h"
+#include "store/switchover.h"
 
 #include "base/banned.h"
 
@@ -29,6 +31,7 @@ enum work_kind {
     WORK_LOOK,
     WORK_RESTART, /* a look after which no worker of before runs: resumed */
     WORK_THROTTLE,
+    WORK_SWITCH, /* a look; the switch worker that runs is stopped first */
 };
 
 struct work {
@@ -161,6 +164,8 @@ static void do_work(struct flow *f, struct work *w)
      */
     if (w->kind == WORK_RESTART)
         supervisor_drop_others(f->sup, w->id, NULL, 0);
+    if (w->kind == WORK_SWITCH)
+        supervisor_drop(f->sup, w->id, plan_find(STEP_SWITCH));
     r = w->kind == WORK_THROTTLE ? tell_limits(f, w->id, &err) : reconcile(f, w->id, &err);
     if (r == 0)
         return;
@@ -201,6 +206,16 @@ struct flush {
     int64_t now, next;
 };
 
+static void send_acks(struct flow *f, struct job *job)
+{
+    _cleanup_(json_putp)
+    struct json_object *acks = feed_acks(job->user);
+
+    FAULT("flow.conflicts.before_ack");
+    if (acks != NULL) /* one that has ended meanwhile tells them again */
+        supervisor_send(f->sup, job->owner, job->step, acks);
+}
+
 static void flush_one(void *ctx, struct job *job)
 {
     struct flush *flush = ctx;
@@ -209,6 +224,8 @@ static void flush_one(void *ctx, struct job *job)
 
     if (at != 0 && at <= flush->now && feed_write(job->user, flush->f->o.store, &err) < 0)
         log_err(LOG_WARN, "flow", "progress_not_stored", &err);
+    if (job->user != NULL)
+        send_acks(flush->f, job);
     at = job->user != NULL ? feed_due(job->user) : 0;
     if (at != 0)
         flush->next = MIN(flush->next, at);
@@ -223,6 +240,8 @@ static void prune(struct flow *f, int64_t *last_s)
         return;
     *last_s = now;
     if (store_precheck_prune(f->o.store, now - PRECHECKS_KEPT_S, &err) < 0)
+        log_err(LOG_WARN, "flow", "prune_failed", &err);
+    if (store_conflict_prune(f->o.store, &f->o.conflicts, &err) < 0)
         log_err(LOG_WARN, "flow", "prune_failed", &err);
 }
 
@@ -412,6 +431,11 @@ int flow_request(struct flow *f, const char *project_id, enum flow_op op, struct
 void flow_precheck(struct flow *f, const char *precheck_id)
 {
     post(f, WORK_LOOK, precheck_id);
+}
+
+void flow_switch_changed(struct flow *f, const char *project_id, bool restart)
+{
+    post(f, restart ? WORK_SWITCH : WORK_LOOK, project_id);
 }
 
 void flow_throttle(struct flow *f, const char *project_id)

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "store/conflict.h"
 #include "store/project.h"
 #include "store/store.h"
 
@@ -26,6 +27,7 @@ struct flow_options {
     enum log_level log_level;
     enum log_format log_format;
     int max_workers; /* at most this many processes at once */
+    struct conflict_limits conflicts;
 };
 
 int flow_new(const struct flow_options *o, struct flow **ret, struct err *err);
@@ -48,6 +50,23 @@ enum flow_op { FLOW_START, FLOW_STOP, FLOW_RESUME, FLOW_RELEASE, FLOW_DELETE };
 int flow_request(struct flow *f, const char *project_id, enum flow_op op, struct err *err);
 /* flow_precheck(): a precheck row was added; run it. */
 void flow_precheck(struct flow *f, const char *precheck_id);
+/* What AdvanceProject or AbortSwitchover asks for (docs/switchover.md). */
+struct flow_switch_ask {
+    bool abort;
+    bool set_read_only, skip, mark_complete;
+    int quiet_s;
+};
+/*
+ * flow_switch() - passes the switchover's manual point, tries a failed sub-step again, or aborts
+ *
+ * @ret  name of the sub-step or step that becomes RUNNING or waits next; static; NULL for an abort
+ * Errors: ERR_PROJECT_NOT_FOUND, ERR_STATE.
+ */
+int flow_switch(struct flow *f, const char *project_id, const struct flow_switch_ask *ask,
+                const char *user, const char **ret, struct err *err);
+/* flow_switch_dry_run(): what each sub-step would do, how long writes would stop now. */
+int flow_switch_dry_run(struct flow *f, const char *project_id, int quiet_s,
+                        struct json_object **ret, struct err *err);
 /* flow_throttle(): the project's configuration changed its limits: tell the running workers. */
 void flow_throttle(struct flow *f, const char *project_id);
 /* flow_worker_alive(): whether a live worker process works on this step now. */

@@ -46,6 +46,16 @@ static inline bool flow_is_precheck(const char *id)
     return id[0] == 'p' && id[1] == 'c' && id[2] == '_';
 }
 
+/* Which workers a running project should have. */
+enum { WANTED_MAX = 6 };
+struct wishes {
+    const struct plan_row *rows[WANTED_MAX];
+    size_t count;
+};
+
+/* flow_switch_changed(): look at the project again; `restart`: its switch worker starts anew. */
+void flow_switch_changed(struct flow *f, const char *project_id, bool restart);
+
 /* Steps of a project, freed at the end of the scope. */
 struct step_rows {
     struct step *rows;

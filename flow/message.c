@@ -6,6 +6,8 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "flow/pair.h"
+#include "flow/switchover.h"
 #include "store/ddl.h"
 #include "store/event.h"
 #include "store/precheck.h"
@@ -79,7 +81,8 @@ static int take_progress(struct store *st, struct feed *f, struct json_object *d
     (void)ret_changed;
     if (!(progress >= 0 && progress <= 100) || !absent_or(doc, "stepInfo", json_type_object))
         return malformed(f, "progress", err);
-    feed_progress(f, progress, json_get(doc, "stepInfo"));
+    if (!switch_is_worker(f->step)) /* its stepInfo is the switchover's document */
+        feed_progress(f, progress, json_get(doc, "stepInfo"));
     return 0;
 }
 
@@ -92,6 +95,8 @@ static int take_ready(struct store *st, struct feed *f, struct json_object *doc,
     (void)doc;
     if (f->step->on_ready == READY_NOTHING)
         return malformed(f, "ready", err);
+    if (strcmp(f->step->name, STEP_REVERSE_PULL) == 0)
+        return switch_take_ready(st, f, ret_changed, err);
     if (feed_write(f, st, err) < 0)
         return -1;
     /* only from RUNNING: it says so again after each restart, and a paused step stays paused */
@@ -173,7 +178,7 @@ static int take_event(struct store *st, struct feed *f, struct json_object *doc,
 }
 
 /* Before the byte at `max` that would be the first to go, and never within a character. */
-static struct json_object *cut(const char *text, size_t max)
+struct json_object *message_cut(const char *text, size_t max)
 {
     size_t len = strlen(text);
 
@@ -193,7 +198,7 @@ static struct json_object *cut_list(struct json_object *list, size_t max)
             json_object_put(kept);
             return NULL;
         }
-        json_object_array_add(kept, cut(json_at_str(list, i), max));
+        json_object_array_add(kept, message_cut(json_at_str(list, i), max));
     }
     return kept;
 }
@@ -217,8 +222,8 @@ static struct json_object *clean_ddl(struct json_object *doc)
     json_add_i64(o, "timestamp", json_get_i64(doc, "timestamp", 0));
     json_add_str(o, "kind", json_get_str(doc, "kind", ""));
     json_add_str(o, "status", json_get_str(doc, "status", ""));
-    json_add(o, "sql", cut(json_get_str(doc, "sql", ""), DDL_TEXT_MAX));
-    json_add(o, "message", cut(json_get_str(doc, "message", ""), TEXT_MAX_BYTES));
+    json_add(o, "sql", message_cut(json_get_str(doc, "sql", ""), DDL_TEXT_MAX));
+    json_add(o, "message", message_cut(json_get_str(doc, "message", ""), TEXT_MAX_BYTES));
     return o;
 }
 
@@ -290,7 +295,8 @@ static int take_done(struct store *st, struct feed *f, struct json_object *doc, 
     /* one that is to stay in the background is never done */
     if (f->step->on_ready != READY_NOTHING || !absent_or(doc, "stepInfo", json_type_object))
         return malformed(f, "done", err);
-    feed_progress(f, 100, json_get(doc, "stepInfo"));
+    if (!switch_is_worker(f->step))
+        feed_progress(f, 100, json_get(doc, "stepInfo"));
     return 0;
 }
 
@@ -304,6 +310,10 @@ static const struct {
     { "checkpoint", take_checkpoint }, { "item", take_item },         { "event", take_event },
     { "endpoint", take_endpoint },     { "error", take_error },       { "done", take_done },
     { "ddl", take_ddl },
+    { "turn", pair_take_turn },
+    { "conflict", pair_take_conflict },
+    { "switch", switch_take },
+    { "drained", switch_take_drained },
 };
 /* clang-format on */
 

@@ -18,4 +18,7 @@
 int message_take(struct store *st, struct feed *feed, struct json_object *doc, bool *ret_changed,
                  struct err *err);
 
+/* message_cut(): a text of at most `max` bytes, never cut within a character. */
+struct json_object *message_cut(const char *text, size_t max);
+
 #endif

@@ -11,6 +11,8 @@
 #include "flow/feed.h"
 #include "flow/flow_priv.h"
 #include "flow/message.h"
+#include "flow/pair.h"
+#include "flow/switchover.h"
 #include "store/event.h"
 #include "store/precheck.h"
 
@@ -99,19 +101,25 @@ static int start_step(struct flow *f, struct job *job, struct feed *feed, struct
     if (store_project_get(f->o.store, job->owner, &p, err) < 0)
         return -1;
     (void)snprintf(feed->project_id, sizeof(feed->project_id), "%s", p->id);
-    set_ends(feed, p->source_id, p->sink_id);
+    if (switch_is_reverse(job->step))
+        set_ends(feed, p->sink_id, p->source_id);
+    else
+        set_ends(feed, p->source_id, p->sink_id);
     if (is_precheck(job) && (precheck_of_project(f, p->id, feed->precheck_id, err) < 0 ||
                              begin_precheck(f, feed, err) < 0))
         return -1;
     if (!is_release(job) && p->status == PS_RUNNING &&
         store_step_move(f->o.store, p->id, job->step->name, waiting, SS_RUNNING, err) < 0)
         return -1;
+    feed->reset_id[0] = feed->pending_ddl[0] = '\0';
+    if (switch_is_reverse(job->step) || switch_is_worker(job->step))
+        return switch_assignment(f, p, job, ret, err);
     subject = (struct subject){ p->id, p->id, p->config, p->source_id, p->sink_id };
-    if (assignment_build(&f->o, &subject, job->step, ret, err) < 0)
+    if (assignment_build(&f->o, &subject, job->step, ret, err) < 0 ||
+        (strcmp(job->step->kind, "incr") == 0 && switch_add_drain(f, p, *ret, err) < 0))
         return -1;
     /* of this start: `ready` of one that was started before a reset must not end it */
     (void)snprintf(feed->reset_id, sizeof(feed->reset_id), "%s", json_get_str(*ret, "resetId", ""));
-    feed->pending_ddl[0] = '\0';
     return 0;
 }
 
@@ -123,6 +131,7 @@ int outcome_starting(void *ctx, struct job *job, struct json_object **ret, struc
         job->user = feed_new(job->step);
     if (job->user == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
+    ((struct feed *)job->user)->limits = &f->o.conflicts;
     if (flow_is_precheck(job->owner))
         return start_submitted(f, job, job->user, ret, err);
     return start_step(f, job, job->user, ret, err);
@@ -199,16 +208,19 @@ static int fail_step(struct flow *f, struct job *job, const struct err *why, str
     unsigned from =
         ~(1U << SS_FAILED | (job->step->on_ready == READY_NOTHING ? 1U << SS_FINISHED : 0U));
     const struct transition *t = transition_find(PS_RUNNING, EV_STEP_FAILED);
+    const char *name = job->step->name;
     char reason[512];
     int moved;
 
-    if (store_step_error(f->o.store, job->owner, job->step->name, why, false, err) < 0 ||
-        store_step_move(f->o.store, job->owner, job->step->name, from, SS_FAILED, err) < 0)
+    if (strcmp(name, STEP_REVERSE_PULL) == 0) /* it shows at the step that it is for */
+        name = STEP_REVERSE;
+    if (store_step_error(f->o.store, job->owner, name, why, false, err) < 0 ||
+        store_step_move(f->o.store, job->owner, name, from, SS_FAILED, err) < 0)
         return -1;
     FAULT("flow.step_failed.between");
-    (void)snprintf(reason, sizeof(reason), "%s: %s: %.400s", t->why, job->step->name, why->message);
+    (void)snprintf(reason, sizeof(reason), "%s: %s: %.400s", t->why, name, why->message);
     moved = store_project_move(f->o.store, job->owner, PS_RUNNING, t->to, reason, err);
-    if (moved < 0)
+    if (moved < 0 || (why->code == ERR_LOOP && pair_loop_found(f, job, why, err) < 0))
         return -1;
     log_err(LOG_ERROR, "flow", "step_failed", why);
     log_error("flow", "project_failed", "project=%s step=%s moved=%d", job->owner, job->step->name,
@@ -243,7 +255,8 @@ static int finish_release(struct flow *f, struct job *job, const struct project 
     _cleanup_(freep)
     char *folder = NULL;
 
-    if (assignment_folder(&f->o, p->id, &folder, err) < 0 || fs_remove_tree(folder, err) < 0)
+    if (assignment_folder(&f->o, p->id, &folder, err) < 0 || fs_remove_tree(folder, err) < 0 ||
+        switch_remove_folder(f, p->id, err) < 0)
         return -1;
     FAULT("flow.release.before");
     (void)snprintf(text, sizeof(text),
@@ -302,7 +315,8 @@ static int end_step(struct flow *f, struct job *job, enum job_end how, const str
 {
     struct feed *feed = job->user;
     struct err reason = { 0 };
-    bool failed = how != JOB_DONE;
+    bool failed = how != JOB_DONE, over;
+    int again;
 
     if (why != NULL)
         reason = *why;
@@ -313,6 +327,10 @@ static int end_step(struct flow *f, struct job *job, enum job_end how, const str
         return -1;
     if (flow_is_precheck(job->owner))
         return 0;
+    over = false;
+    again = switch_ended(f, job, how, why, &over, err);
+    if (again < 0 || over)
+        return again;
     if (failed && feed != NULL && feed->pending_ddl[0] != '\0')
         advise_pending(feed, &reason);
     return failed ? fail_step(f, job, &reason, err) : finish_step(f, job, err);

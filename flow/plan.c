@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "flow/flow.h"
+#include "store/switchover.h"
 
 #include "base/banned.h"
 
@@ -28,6 +29,14 @@ static bool with_incr(struct json_object *config)
     return json_get_bool(config, "enableIncrTransfer", false);
 }
 
+/* Decision: a switchover is there for the way back; without one a project ends by being released.
+ */
+static bool with_switch(struct json_object *config)
+{
+    return with_incr(config) && json_get_bool(config, "enableReverseIncrTransfer", false) &&
+           strcmp(json_get_str(config, "type", "MIGRATION"), "MIGRATION") == 0;
+}
+
 /* "Only meaningful with both struct and full steps" (oms-api.md 4.4). */
 static bool with_deferred_indexes(struct json_object *config)
 {
@@ -49,6 +58,9 @@ static const struct plan_row rows[] = {
     { "FULL_TRANSFER",          "Full migration",               "full",     READY_NOTHING,  0,                with_full },
     { STEP_INDEX,               "Index migration",              "index",    READY_NOTHING,  0,                with_deferred_indexes },
     { "INCR_TRANSFER",          "Incremental synchronization",  "incr",     READY_MONITORS, 0,                with_incr },
+    { STEP_SWITCH,              "Forward switchover",           "switch",   READY_NOTHING,  0,                with_switch },
+    { STEP_REVERSE,             "Reverse incremental synchronization", "incr", READY_MONITORS, 0,             with_switch },
+    { STEP_REVERSE_PULL,        "Reverse incremental log pull", "relay",    READY_FINISHES, 0,                NULL },
     { STEP_RELEASE,             "Release",                      "release",  READY_NOTHING,  RELEASE_LIMIT_S,  NULL },
 };
 /* clang-format on */
@@ -70,6 +82,8 @@ bool plan_has(struct json_object *config, const char *step_name)
 
 int plan_slots(struct json_object *config)
 {
+    if (with_switch(config))
+        return 4; /* both log pulls, one direction's incremental, the switchover */
     /* the log pull goes on beside whatever else runs */
     return with_incr(config) ? 2 : 1;
 }

@@ -20,12 +20,15 @@ struct plan_row {
     const char *kind;        /* docs/channel.md, the assignment's "kind" */
     enum on_ready on_ready;
     int limit_s; /* killed when it takes longer in all; 0: unlimited */
-    bool (*present)(struct json_object *config); /* NULL: never in a plan (RELEASE) */
+    bool (*present)(struct json_object *config); /* NULL: never in a plan (RELEASE, …) */
 };
 
 /* Names that code refers to. */
 #define STEP_PRECHECK "TRANSFER_PRECHECK"
 #define STEP_INDEX "INDEX_TRANSFER"
+#define STEP_REVERSE "REVERSE_INCR_TRANSFER"
+#define STEP_REVERSE_PULL                                                                          \
+    "REVERSE_INCR_LOG_PULL"    /* not a step a user sees: a part of the two before it */
 #define STEP_RELEASE "RELEASE" /* not a step a user sees: removes what is at the target */
 
 enum { PRECHECK_LIMIT_S = 120, RELEASE_LIMIT_S = 600 };

@@ -7,16 +7,10 @@
 #include "flow/assignment.h"
 #include "flow/flow_priv.h"
 #include "flow/plan.h"
+#include "flow/switchover.h"
 #include "store/precheck.h"
 
 #include "base/banned.h"
-
-enum { WANTED_MAX = 4 }; /* the log pull and one step beside it; with room */
-
-struct wishes {
-    const struct plan_row *rows[WANTED_MAX];
-    size_t count;
-};
 
 static int load_steps(struct flow *f, const struct project *p, struct step_rows *ret,
                       struct err *err)
@@ -57,8 +51,11 @@ static int run_project(struct flow *f, const struct project *p, const struct ste
                        struct err *err)
 {
     struct wishes wanted = { 0 };
+    int own = switch_wish(f, p, steps, &wanted, err);
 
-    if (!wish(steps, &wanted)) {
+    if (own < 0)
+        return -1;
+    if (own == 0 && !wish(steps, &wanted)) {
         const struct transition *t = transition_find(p->status, EV_ALL_DONE);
         FAULT("flow.finish.before");
         return store_project_move(f->o.store, p->id, p->status, t->to, t->why, err) < 0 ? -1 : 0;

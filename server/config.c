@@ -38,6 +38,8 @@ static const struct setting settings[] = {
     { "max_body_bytes",   ST_INT,  AT(max_body_bytes),     1024, 8388608,     "4194304",          NULL, "largest request body; larger ones get 413" },
     { "max_connections",  ST_INT,  AT(max_connections),    8,    16384,       "512",              NULL, "clients connected at once" },
     { "max_workers",      ST_INT,  AT(max_workers),        1,    4096,        "256",              NULL, "worker processes at once" },
+    { "conflicts_max",    ST_INT,  AT(conflicts_max),      1,    10000000,    "100000",           NULL, "conflict records kept of one project; the oldest go" },
+    { "conflicts_days",   ST_INT,  AT(conflicts_days),     1,    3650,        "30",               NULL, "how long a conflict record is kept" },
     { "worker_path",      ST_TEXT, AT(worker_path),        0,    0,           NULL,               NULL, "the worker program; causeway-worker beside the daemon when not set" },
     { "allow_public_plaintext", ST_BOOL, AT(allow_public_plaintext), 0, 0,    "false",            NULL, "serve without encryption on an address that is not loopback" },
 #ifdef CAUSEWAY_FAULTS

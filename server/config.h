@@ -18,6 +18,7 @@ struct config {
     char *data_dir, *listen, *web_dir, *worker_path, *fault_dir;
     char *log_format, *log_level;
     int64_t http_threads, max_body_bytes, max_connections, max_workers;
+    int64_t conflicts_max, conflicts_days;
     bool allow_public_plaintext;
 };
 

@@ -27,6 +27,7 @@ enum {
     BACKLOG = 256,
     STATUS_MAX = 600,
     PEER_LEN = 64,
+    STREAM_PIECE = 64 * 1024, /* of a file that is downloaded */
     LARGE_BYTES = 128 * 1024, /* of a body or answer: give memory back after it */
 };
 
@@ -119,6 +120,48 @@ static enum MHD_Result send_not_found(struct http *h, struct MHD_Connection *con
     return send_error(h, conn, MHD_HTTP_NOT_FOUND, &err);
 }
 
+static ssize_t read_stream(void *cls, uint64_t at, char *buf, size_t max)
+{
+    struct api_stream *s = cls;
+    ssize_t n = s->read(s->ctx, buf, max);
+
+    (void)at;
+    /* a connection that breaks off is how a client learns that the file is not whole */
+    return n > 0    ? n
+           : n == 0 ? MHD_CONTENT_READER_END_OF_STREAM
+                    : MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+static void done_stream(void *cls)
+{
+    struct api_stream *s = cls;
+
+    s->done(s->ctx);
+    free(s);
+}
+
+static enum MHD_Result send_stream(struct http *h, struct MHD_Connection *conn,
+                                   const struct api_stream *stream)
+{
+    struct api_stream *s = malloc(sizeof(*s));
+    struct MHD_Response *response = NULL;
+    char disposition[sizeof(stream->file_name) + 64];
+
+    if (s != NULL) {
+        *s = *stream;
+        response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_PIECE, read_stream, s,
+                                                     done_stream);
+    }
+    if (response == NULL) {
+        stream->done(stream->ctx);
+        free(s);
+        return MHD_NO;
+    }
+    (void)snprintf(disposition, sizeof(disposition), "attachment; filename=%s", s->file_name);
+    (void)MHD_add_response_header(response, "Content-Disposition", disposition);
+    return queue(h, conn, MHD_HTTP_OK, s->type, response);
+}
+
 /* ------------------------------------------------------------------ routes */
 
 static enum MHD_Result serve_api(struct http *h, struct MHD_Connection *conn, struct request *r)
@@ -132,6 +175,8 @@ static enum MHD_Result serve_api(struct http *h, struct MHD_Connection *conn, st
         return send_error(h, conn, 0, &err);
     }
     api_call(h->on.api, action, &r->who, strbuf_str(&r->body), r->body.len, &a);
+    if (a.stream.read != NULL)
+        return send_stream(h, conn, &a.stream);
     r->large = a.len > LARGE_BYTES;
     return send_text(h, conn, (unsigned)a.status, "application/json", a.text, a.len);
 }

@@ -112,15 +112,17 @@ static int open_all(struct server *s, struct err *err)
     if (datadir_open(c->data_dir, &s->dir, err) < 0 ||
         datadir_store(s->dir, &s->store, &s->box, err) < 0 || default_worker_path(c, err) < 0)
         return -1;
-    flow = (struct flow_options){ .store = s->store,
-                                  .box = s->box,
-                                  .data_dir = datadir_path(s->dir),
-                                  .worker_path = c->worker_path,
-                                  .fault_dir = c->fault_dir,
-                                  .log_level = level_of(c->log_level),
-                                  .log_format =
-                                      strcmp(c->log_format, "json") == 0 ? LOG_JSON : LOG_LOGFMT,
-                                  .max_workers = (int)c->max_workers };
+    flow = (struct flow_options){
+        .store = s->store,
+        .box = s->box,
+        .data_dir = datadir_path(s->dir),
+        .worker_path = c->worker_path,
+        .fault_dir = c->fault_dir,
+        .log_level = level_of(c->log_level),
+        .log_format = strcmp(c->log_format, "json") == 0 ? LOG_JSON : LOG_LOGFMT,
+        .max_workers = (int)c->max_workers,
+        .conflicts = { .most = c->conflicts_max, .keep_s = c->conflicts_days * 86400 }
+    };
     if (flow_new(&flow, &s->flow, err) < 0)
         return -1;
     api = (struct api_options){ .store = s->store, .flow = s->flow, .box = s->box };

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "store/db.h"
 #include "store/history.h"
+#include "store/pair_in.h"
 
 #include "base/banned.h"
 
@@ -22,7 +23,9 @@ static const char *const status_texts[] = { PROJECT_STATUS_TABLE(TEXT_) };
 
 #define COLUMNS_WITH(config)                                                                       \
     "p.id, p.name, p.type, p.owner, p.status, p.source_id, p.sink_id, " config                     \
-    ", p.created_at, p.modified_at, p.started_at, p.finished_at"
+    ", p.created_at, p.modified_at, p.started_at, p.finished_at, p.direction, p.forward_id,"       \
+    " (SELECT r.id FROM project r WHERE r.forward_id = p.id AND r.status <> 'DELETED'"             \
+    "  ORDER BY r.seq DESC LIMIT 1), p.turn"
 #define COLUMNS COLUMNS_WITH("p.config")
 
 const char *project_status_text(enum project_status s)
@@ -58,8 +61,8 @@ void project_free(struct project *p)
     free(p->name);
     free(p->type);
     free(p->owner);
-    if (p->config != NULL)
-        (void)json_object_put(p->config);
+    json_putp(&p->config);
+    json_putp(&p->turn);
     free(p);
 }
 
@@ -79,7 +82,8 @@ static int read_row(struct query *q, struct project **ret, struct err *err)
         return err_set(err, ERR_NOMEM, "out of memory");
     (void)snprintf(p->id, sizeof(p->id), "%s", query_peek_text(q, 0));
     if (query_get_text(q, 1, &p->name, err) < 0 || query_get_text(q, 2, &p->type, err) < 0 ||
-        query_get_text(q, 3, &p->owner, err) < 0 || query_get_json(q, 7, &p->config, err) < 0)
+        query_get_text(q, 3, &p->owner, err) < 0 || query_get_json(q, 7, &p->config, err) < 0 ||
+        query_get_json(q, 15, &p->turn, err) < 0)
         return -1;
     if (!project_status_parse(query_peek_text(q, 4), &p->status))
         return err_set(err, ERR_STORE, "project %s has an unknown status %s", p->id,
@@ -90,6 +94,9 @@ static int read_row(struct query *q, struct project **ret, struct err *err)
     p->modified_at = query_get_i64(q, 9);
     p->started_at = query_get_i64(q, 10);
     p->finished_at = query_get_i64(q, 11);
+    p->reverse = strcmp(query_peek_text(q, 12), "REVERSE") == 0;
+    (void)snprintf(p->forward_id, sizeof(p->forward_id), "%s", query_peek_text(q, 13));
+    (void)snprintf(p->reverse_id, sizeof(p->reverse_id), "%s", query_peek_text(q, 14));
     *ret = take_ptr(p);
     return 0;
 }
@@ -125,7 +132,8 @@ static int insert(struct db *h, const struct project *p, struct err *err)
 {
     static const char sql[] =
         "INSERT INTO project (id, name, type, owner, status, source_id, sink_id, config,"
-        " created_at, modified_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9)";
+        " created_at, modified_at, direction, forward_id)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11)";
     _cleanup_(query_done)
     struct query q = { 0 };
 
@@ -140,6 +148,8 @@ static int insert(struct db *h, const struct project *p, struct err *err)
     query_text(&q, 7, p->sink_id);
     query_json(&q, 8, p->config);
     query_i64(&q, 9, p->created_at);
+    query_text(&q, 10, p->reverse ? "REVERSE" : "FORWARD");
+    query_text(&q, 11, p->reverse ? p->forward_id : NULL);
     if (query_run(&q, err) == 0)
         return 0;
     if (query_is_unique(&q))
@@ -163,9 +173,12 @@ int store_project_add(struct store *st, struct project *p, struct err *err)
     p->created_at = p->modified_at = clock_now_s();
     p->started_at = p->finished_at = 0;
     if (store_borrow(st, &l, err) < 0 || txn_begin(&t, l.db, err) < 0 ||
-        check_limit(l.db, err) < 0 || forget_deleted(l.db, err) < 0 || insert(l.db, p, err) < 0 ||
-        history_add(l.db, p->id, "INFO", "project_created", "created by a user", err) < 0)
+        check_limit(l.db, err) < 0 || forget_deleted(l.db, err) < 0 ||
+        (p->reverse && pair_check_new(l.db, p->forward_id, err) < 0) || insert(l.db, p, err) < 0 ||
+        history_add(l.db, p->id, "INFO", "project_created", "created by a user", err) < 0 ||
+        (p->reverse && pair_tell_new(l.db, p, err) < 0))
         return -1;
+    FAULT("store.project_add.before");
     return txn_commit(&t, err);
 }
 
@@ -239,7 +252,8 @@ int store_project_move(struct store *st, const char *id, enum project_status fro
 
     (void)snprintf(message, sizeof(message), "%s -> %s: %s", project_status_text(from),
                    project_status_text(to), why);
-    if (store_borrow(st, &l, err) < 0 || txn_begin(&t, l.db, err) < 0)
+    if (store_borrow(st, &l, err) < 0 || txn_begin(&t, l.db, err) < 0 ||
+        (to == PS_RELEASING && pair_check_release(l.db, id, err) < 0))
         return -1;
     moved = move_row(l.db, id, from, to, err);
     if (moved <= 0)

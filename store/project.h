@@ -35,6 +35,12 @@ struct project {
     char source_id[ID_MAX], sink_id[ID_MAX];
     struct json_object *config; /* the validated CreateProject body with defaults filled in */
     int64_t created_at, modified_at, started_at, finished_at; /* Unix s; 0: not yet */
+
+    /* two ways (store/pair.h); set by whoever adds a reverse project: reverse, forward_id */
+    bool reverse;
+    char forward_id[ID_MAX];  /* of a reverse project; else "" */
+    char reverse_id[ID_MAX];  /* the latest one that isn't deleted; "": there is none */
+    struct json_object *turn; /* as docs/channel.md "turn" tells it; NULL: not yet */
 };
 
 struct step {
@@ -47,6 +53,7 @@ struct step {
     struct json_object *error; /* json_from_err() plus failedTime (text), retrying; or NULL */
     int64_t checkpoint;        /* Unix s; 0: none */
     int64_t started_at, finished_at;
+    struct json_object *conflicts; /* {total, kept, byKind: {KIND: total}}; read only */
 };
 
 void project_free(struct project *p);
@@ -54,7 +61,8 @@ DEFINE_CLEANUP(struct project, project_free)
 void step_list_free(struct step *steps, size_t count);
 
 /* store_project_add(): ERR_NAME_TAKEN (per owner, deleted ones aside), ERR_LIMIT. Sets id (unless
- * it has one), status, times. */
+ * it has one), status, times. A reverse project only beside a forward one that is RUNNING and has
+ * none that is not yet RELEASED or DELETED: ERR_STATE; the history of both says so. */
 int store_project_add(struct store *st, struct project *p, struct err *err);
 /* store_project_get(): ERR_PROJECT_NOT_FOUND. Finds deleted ones, too. */
 int store_project_get(struct store *st, const char *id, struct project **ret,
@@ -64,7 +72,8 @@ int store_project_live(struct store *st, const char *id, struct project **ret, s
 /*
  * store_project_move() - from one status to another, by comparing
  * Returns 1 when moved, 0 when the status was no longer `from`, -1 on error. Keeps started_at and
- * finished_at, and writes the event (why) to the history in the same transaction.
+ * finished_at, and writes the event (why) to the history in the same transaction. To RELEASING only
+ * while its reverse project, if it has one, is RELEASED or DELETED: ERR_STATE.
  */
 int store_project_move(struct store *st, const char *id, enum project_status from,
                        enum project_status to, const char *why, struct err *err);

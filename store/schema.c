@@ -134,7 +134,57 @@ static const char v2[] =
     " done_at INTEGER"
     ") STRICT;";
 
-static const char *const steps[] = { v1, v2 };
+/*
+ * Two directions of one pair, and conflicts. `turn` is where the target was when forward
+ * incremental began. Triggers keep the counts, so that they are right however a row goes.
+ */
+static const char v3[] =
+    "ALTER TABLE project ADD COLUMN forward_id TEXT REFERENCES project (id) ON DELETE SET NULL;"
+    "ALTER TABLE project ADD COLUMN direction TEXT NOT NULL DEFAULT 'FORWARD';"
+    "ALTER TABLE project ADD COLUMN turn TEXT;"
+    "CREATE INDEX project_forward ON project (forward_id) WHERE forward_id IS NOT NULL;"
+    "CREATE UNIQUE INDEX project_reverse ON project (forward_id)"
+    " WHERE forward_id IS NOT NULL AND status NOT IN ('RELEASED', 'DELETED');"
+
+    "CREATE TABLE conflict ("
+    " rowno INTEGER PRIMARY KEY,"
+    " project_id TEXT NOT NULL REFERENCES project (id) ON DELETE CASCADE,"
+    " step TEXT NOT NULL,"
+    " seq INTEGER NOT NULL,"
+    " n INTEGER NOT NULL,"
+    " num INTEGER NOT NULL," /* 1, 2, 3 … of the step: says which file it is in */
+    " kind TEXT NOT NULL,"
+    " decision TEXT NOT NULL,"
+    " source_table TEXT NOT NULL, target_table TEXT NOT NULL," /* db.table */
+    " at INTEGER NOT NULL,"
+    " doc TEXT NOT NULL,"
+    " bytes INTEGER NOT NULL," /* of doc */
+    " created_at INTEGER NOT NULL, modified_at INTEGER NOT NULL,"
+    " UNIQUE (project_id, step, seq, n)"
+    ") STRICT;"
+    "CREATE INDEX conflict_file ON conflict (project_id, step, num, bytes, modified_at);"
+    "CREATE INDEX conflict_age ON conflict (created_at);"
+    "CREATE TABLE conflict_count ("
+    " project_id TEXT NOT NULL REFERENCES project (id) ON DELETE CASCADE,"
+    " step TEXT NOT NULL,"
+    " kind TEXT NOT NULL,"
+    " total INTEGER NOT NULL," /* ever told */
+    " kept INTEGER NOT NULL,"  /* rows there are */
+    " PRIMARY KEY (project_id, step, kind)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TRIGGER conflict_added AFTER INSERT ON conflict BEGIN"
+    " INSERT INTO conflict_count VALUES (new.project_id, new.step, new.kind, 1, 1)"
+    " ON CONFLICT DO UPDATE SET total = total + 1, kept = kept + 1; END;"
+    "CREATE TRIGGER conflict_gone AFTER DELETE ON conflict BEGIN"
+    " UPDATE conflict_count SET kept = kept - 1"
+    " WHERE project_id = old.project_id AND step = old.step AND kind = old.kind; END;"
+    "CREATE TRIGGER conflict_other AFTER UPDATE OF kind ON conflict WHEN old.kind <> new.kind BEGIN"
+    " UPDATE conflict_count SET total = total - 1, kept = kept - 1"
+    " WHERE project_id = old.project_id AND step = old.step AND kind = old.kind;"
+    " INSERT INTO conflict_count VALUES (new.project_id, new.step, new.kind, 1, 1)"
+    " ON CONFLICT DO UPDATE SET total = total + 1, kept = kept + 1; END;";
+
+static const char *const steps[] = { v1, v2, v3 };
 _Static_assert(ARRAY_SIZE(steps) == SCHEMA_VERSION, "one step a version");
 
 static int read_version(struct db *h, int *ret, struct err *err)

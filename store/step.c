@@ -23,6 +23,7 @@ static void step_done(struct step *s)
     free(s->name);
     json_putp(&s->info);
     json_putp(&s->error);
+    json_putp(&s->conflicts);
 }
 
 void step_list_free(struct step *steps, size_t count)
@@ -96,7 +97,7 @@ static int read_row(struct query *q, const char *project_id, struct step *s, str
     s->started_at = query_get_i64(q, 7);
     s->finished_at = query_get_i64(q, 8);
     if (query_get_text(q, 1, &s->name, err) < 0 || query_get_json(q, 4, &s->info, err) < 0 ||
-        query_get_json(q, 5, &s->error, err) < 0)
+        query_get_json(q, 5, &s->error, err) < 0 || query_get_json(q, 9, &s->conflicts, err) < 0)
         return -1;
     return 0;
 }
@@ -105,7 +106,10 @@ int store_step_list(struct store *st, const char *project_id, struct step **ret,
                     struct err *err)
 {
     static const char sql[] =
-        "SELECT place, name, status, progress, info, error, checkpoint, started_at, finished_at"
+        "SELECT place, name, status, progress, info, error, checkpoint, started_at, finished_at,"
+        " (SELECT json_object('total', COALESCE(SUM(total), 0), 'kept', COALESCE(SUM(kept), 0),"
+        "  'byKind', json(json_group_object(kind, total))) FROM conflict_count c"
+        "  WHERE c.project_id = ?1 AND c.step = step.name)"
         " FROM step WHERE project_id = ?1 ORDER BY place";
     enum { STEPS_MAX = 32 }; /* more than there are names */
     _cleanup_(store_return)
