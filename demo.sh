@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# ./demo.sh          a real migration under live load, to watch: two scratch MariaDB servers, a shop that keeps selling, Causeway
+# ./demo.sh          a real migration under live load, to watch: two scratch MariaDB servers, a shop that keeps selling, Causeway;
+#                    then the way back beside it, the shop at both ends, conflicts on purpose and their records
 # ./demo.sh --once   the same, ends by itself once both ends are compared; exit status 0 when they are equal
 # BUILD_DIR          where to build (default: build/);  DEMO_ROWS  rows of the shop (default 300000)
 #
@@ -13,12 +14,12 @@ ONCE=false
 case ${1:-} in
     '') ;;
     --once) ONCE=true ;;
-    *) sed -n '2,4s/^# //p' "$0"; exit 2 ;;
+    *) sed -n '2,5s/^# //p' "$0"; exit 2 ;;
 esac
 
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/causeway-demo.XXXXXX")
 SERVERS=tests/servers/scratch.sh
-DAEMON='' LOAD=''
+DAEMON='' LOADS=()
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 step() { printf '  %-58s' "$1 …"; }
@@ -27,7 +28,8 @@ ok() { echo "${1:-ok}"; }
 cleanup() {
     local status=$?
     trap - EXIT INT TERM
-    [ -n "$LOAD" ] && kill "$LOAD" 2>/dev/null && wait "$LOAD" 2>/dev/null
+    set +e                      # whatever fails here, the rest is still to be cleared away
+    for load in "${LOADS[@]}"; do kill "$load" 2>/dev/null && wait "$load" 2>/dev/null; done
     [ -n "$DAEMON" ] && kill "$DAEMON" 2>/dev/null && wait "$DAEMON" 2>/dev/null
     $SERVERS stopall "$WORK" >/dev/null 2>&1
     if [ $status -ne 0 ] && [ $status -ne 130 ]; then
@@ -55,6 +57,12 @@ api() {
         tee "$WORK/answer.json"
     grep -q '"success": *true' "$WORK/answer.json" || { echo >&2; echo "the call failed: $(cat "$WORK/answer.json")" >&2; return 1; }
 }
+# load END PORT SHARE: customers of one end, in the background
+load() {
+    /usr/bin/python3 tests/tools/shop.py load --port "$2" --rate 200 --share "$3" >"$WORK/load-$1.log" 2>&1 &
+    LOADS+=($!)
+}
+watch() { "$BUILD_DIR/causeway" --data-dir "$WORK/data" watch "$@"; }
 data() { /usr/bin/python3 -c 'import json,sys; print(json.load(sys.stdin)["data"])'; }
 
 say "Preparing"
@@ -64,16 +72,15 @@ quiet build sh -c "cmake -S . -B '$BUILD_DIR' -G Ninja && ninja -C '$BUILD_DIR' 
 ok
 step "two scratch MariaDB servers"
 quiet servers $SERVERS install mariadb
-for end in source target; do
-    quiet "start-$end" $SERVERS start mariadb "$WORK/$end" 0 $((RANDOM + 1))
-done
+# each end gives every other number to new rows, so that both can sell
+quiet start-source $SERVERS start mariadb "$WORK/source" 0 $((RANDOM + 1)) --auto-increment-increment=2 --auto-increment-offset=1
+quiet start-target $SERVERS start mariadb "$WORK/target" 0 $((RANDOM + 40000)) --auto-increment-increment=2 --auto-increment-offset=2
 SOURCE_PORT=$(cat "$WORK/source/port") TARGET_PORT=$(cat "$WORK/target/port")
 ok "ports $SOURCE_PORT and $TARGET_PORT"
 step "a shop with about $ROWS rows"
 ok "$(/usr/bin/python3 tests/tools/shop.py create --port "$SOURCE_PORT" --rows "$ROWS")"
 step "customers that keep buying, 200 transactions a second"
-/usr/bin/python3 tests/tools/shop.py load --port "$SOURCE_PORT" --rate 200 >"$WORK/load.log" 2>&1 &
-LOAD=$!
+load source "$SOURCE_PORT" 0
 ok
 step "causewayd"
 "$BUILD_DIR/causewayd" --data-dir "$WORK/data" --listen 127.0.0.1:0 --web-dir web >"$WORK/causewayd.log" 2>&1 &
@@ -97,26 +104,42 @@ echo "  console: $URL/   account admin, password in $WORK/data/initial-credentia
 say "Four calls"
 SOURCE=$(api CreateMySqlDataSource "{\"name\":\"old\",\"ip\":\"127.0.0.1\",\"port\":$SOURCE_PORT,\"userName\":\"root\",\"password\":\"\"}" | data)
 TARGET=$(api CreateMySqlDataSource "{\"name\":\"new\",\"ip\":\"127.0.0.1\",\"port\":$TARGET_PORT,\"userName\":\"root\",\"password\":\"\"}" | data)
-PROJECT=$(api CreateProject "{\"name\":\"shop\",\"type\":\"MIGRATION\",\"sourceEndpointId\":\"$SOURCE\",\"sinkEndpointId\":\"$TARGET\",\"enableStructTransfer\":true,\"enableFullTransfer\":true,\"enableIncrTransfer\":true,\"transferMapping\":{\"mode\":\"SPECIFIC\",\"databases\":[{\"name\":\"shop\",\"mappedName\":\"shop\"}]}}" | data)
+PROJECT=$(api CreateProject "{\"name\":\"shop\",\"type\":\"MIGRATION\",\"sourceEndpointId\":\"$SOURCE\",\"sinkEndpointId\":\"$TARGET\",\"enableStructTransfer\":true,\"enableFullTransfer\":true,\"enableIncrTransfer\":true,\"commonTransferConfig\":{\"activeActive\":true},\"incrTransferConfig\":{\"conflictStrategy\":\"OVERWRITE\"},\"transferMapping\":{\"mode\":\"SPECIFIC\",\"databases\":[{\"name\":\"shop\",\"mappedName\":\"shop\"}]}}" | data)
 api StartProject "{\"id\":\"$PROJECT\"}" >/dev/null
 
 say "The migration, while the shop goes on selling"
-"$BUILD_DIR/causeway" --data-dir "$WORK/data" watch "$PROJECT" --until-monitoring
+watch "$PROJECT" --until-monitoring
 
-say "In step; the shop goes on selling for a few seconds"
-timeout 6 "$BUILD_DIR/causeway" --data-dir "$WORK/data" watch "$PROJECT" || true
+say "The way back: what is written at the new end goes to the old one, too"
+REVERSE=$(api ConfigureReverseProject "{\"id\":\"$PROJECT\"}" | data)
+api StartProject "{\"id\":\"$REVERSE\"}" >/dev/null
+watch "$REVERSE" --until-monitoring
+step "customers at the new end, too, 200 transactions a second"
+load target "$TARGET_PORT" 1
+ok
+
+say "Both ends are written; conflicts on purpose (the old end's changes overwrite, the new end's give way)"
+/usr/bin/python3 tests/tools/shop.py clash --port "$SOURCE_PORT" --target-port "$TARGET_PORT"
+for id in "$PROJECT" "$REVERSE"; do
+    api ListConflictRecords "{\"projectId\":\"$id\",\"pageSize\":20}" >"$WORK/conflicts.json"
+    /usr/bin/python3 tests/tools/shop.py show "$WORK/conflicts.json"
+done
+
+say "In step both ways; the shop goes on selling for a few seconds"
+timeout 6 "$BUILD_DIR/causeway" --data-dir "$WORK/data" watch "$REVERSE" || true
 
 if ! $ONCE; then
-    say "Both ends are in step. Look at $URL/, or at the target: mariadb -h 127.0.0.1 -P $TARGET_PORT -u root shop"
+    say "Both ends are in step. Look at $URL/, or at the ends: mariadb -h 127.0.0.1 -P $SOURCE_PORT (or $TARGET_PORT) -u root shop"
     echo "Ctrl-C ends the demo. It goes on showing the lag:"
-    "$BUILD_DIR/causeway" --data-dir "$WORK/data" watch "$PROJECT" || true
+    watch "$PROJECT" || true
 fi
 
 say "The shop closes; both ends are compared row by row"
-kill "$LOAD"
-wait "$LOAD" || true
-LOAD=''
-echo "  the load: $(tail -n 1 "$WORK/load.log")"
+for load in "${LOADS[@]}"; do
+    kill "$load" 2>/dev/null && wait "$load" || { echo "customers went away with an error:"; tail -n 5 "$WORK"/load-*.log; exit 1; } >&2
+done
+LOADS=()
+for end in source target; do echo "  at the $end: $(tail -n 1 "$WORK/load-$end.log")"; done
 if /usr/bin/python3 tests/tools/shop.py compare --port "$SOURCE_PORT" --target-port "$TARGET_PORT"; then
     say "Equal."
 else

@@ -16,7 +16,7 @@ BUILD_DIR=$(realpath -m "${BUILD_DIR:-build}")
 export BUILD_DIR
 LOGS=$BUILD_DIR/test-logs
 JOBS=$(nproc)
-SYSTEM_JOBS=${CAUSEWAY_TEST_JOBS:-2}     # system tests at a time: each has up to eight servers
+SYSTEM_JOBS=${CAUSEWAY_TEST_JOBS:-3}     # system tests at a time: they wait more than they compute; each has up to eight servers
 NICE=0
 MODE=all
 NAMES=()

@@ -10,7 +10,8 @@ import time
 from common import (INCR, Faults, drain_and_compare, fault_points, prepare, start_forward, tree, wait_monitoring)
 from harness.runner import needs, tags, timeout
 
-# Points that only a special situation passes; they have tests of their own below, or in tests/unit.
+# Points that only a special situation passes; they have tests of their own below, in the tests named, or in tests/unit.
+# Those of a switchover (switch.…) are test_switchover's.
 SPECIAL = {
     "incr.xa.stored": "an XA transaction", "incr.xa.mid": "an XA transaction",
     "incr.big.mid": "a large transaction", "full.keyless.mid": "a large table without a key",
@@ -20,6 +21,10 @@ SPECIAL = {
     "control.reset.after": "a reset, test_position", "relay.follow.before": "a failover, test_position",
     "incr.era.between": "a failover, test_position", "relay.start.xa_noted": "a prepared XA transaction",
     "control.release.mid": "release", "release.rows.after": "release",
+    "incr.drain.before": "a switchover, test_switchover", "incr.drain.after": "a switchover, test_switchover",
+    **{f"incr.{point}": "two directions, test_pair" for point in ("turn.before", "turn.mid", "canary.before")},
+    **{f"incr.{point}": "a conflict, test_two_way_kill" for point in
+       ("conflict.before_send", "conflict.before_delete", "resolve.before_act", "resolve.before_commit", "remedy.before_state")},
     **{f"incr.ddl.{when}": "a schema change, test_ddl_kill" for when in
        ("before_intent", "after_intent", "after_run", "before_commit", "after_commit", "shadow")},
 }
@@ -124,7 +129,7 @@ def missed(faults):
 def kill_at_points(env, source, target, modules, passes):
     """Arms every point at once; a migration under load has to pass, and die at, each of them."""
     faults = Faults(env)
-    points = [name for name in fault_points(*modules) if name not in SPECIAL]
+    points = [name for name in fault_points(*modules) if name not in SPECIAL and not name.startswith("switch.")]
     assert points, f"no fault points of {modules}"
     for name in points:
         faults.arm(name, passes)

@@ -1,5 +1,6 @@
-"""Bounded memory: a 1 GiB table and a transaction of 500,000 rows stay under 256 MiB resident for the worker."""
+"""Bounded memory: a table of 1 GiB (in CI of 0.4 GiB, more than a worker may hold) and a transaction of 500,000 rows stay under 256 MiB resident for the worker."""
 
+import os
 import threading
 
 from common import INCR, drain_and_compare, prepare, resident_mib, start_forward, tree, wait_monitoring
@@ -7,6 +8,7 @@ from harness.compare import Pair, compare
 from harness.runner import needs, timeout
 
 LIMIT_MIB = 256
+ROWS = 270000 if os.environ.get("CAUSEWAY_TEST_LENGTH") == "1" else 110000       # of 4,000 bytes
 
 
 class Peak(threading.Thread):
@@ -35,14 +37,14 @@ class Peak(threading.Thread):
 
 @needs("mariadb")
 @timeout(400)
-def test_copy_of_a_gibibyte(env):
+def test_copy_of_a_table_larger_than_memory(env):
     source, target = env.source("mariadb"), env.target("mariadb")
     source.sql(["CREATE DATABASE app", "SET SESSION sql_log_bin = 0",
                 "CREATE TABLE app.big (id INT PRIMARY KEY, a VARCHAR(2000), b BLOB) CHARACTER SET latin1",
-                "INSERT INTO app.big SELECT seq, REPEAT(CHAR(97 + seq % 26), 1900), REPEAT(CHAR(seq % 256), 2100) FROM seq_1_to_270000",
+                f"INSERT INTO app.big SELECT seq, REPEAT(CHAR(97 + seq % 26), 1900), REPEAT(CHAR(seq % 256), 2100) FROM seq_1_to_{ROWS}",
                 "ANALYZE TABLE app.big"], db="mysql")
     size = source.value("SELECT SUM(LENGTH(a) + LENGTH(b)) FROM app.big")
-    assert size >= 2 ** 30, size
+    assert size >= 1.5 * LIMIT_MIB * 2 ** 20, size
     daemon, project = start_forward(env, source, target, tree(["app"]), incr=False)
     peak = Peak(daemon, project, "FULL_TRANSFER")
     daemon.wait_project(project, "FINISHED", 300)

@@ -28,13 +28,23 @@ done
 
 # convert/ stands on mysql/ alone.
 while IFS=: read -r file line include; do
-    [[ $include =~ ^workers/(precheck|schema|relay|full|incr|release)/ ]] && report "$file:$line: convert must not include $include"
+    [[ $include =~ ^workers/(precheck|schema|relay|full|incr|release|start|switch)/ ]] && report "$file:$line: convert must not include $include"
 done < <(grep -rnoP --include='*.[ch]' '^#include "\K[^"]+' workers/convert)
 
+# start/ (where a stream begins) stands on mysql/ and the frame; relay, incr and switch stand on it.
+while IFS=: read -r file line include; do
+    [[ $include =~ ^workers/(precheck|schema|relay|full|incr|release|switch|convert)/ ]] &&
+        report "$file:$line: start must not include $include"
+done < <(grep -rnoP --include='*.[ch]' '^#include "\K[^"]+' workers/start)
+
 # A stage knows mysql/, convert/ and the frame, not another stage; incremental reads what the relay wrote.
-for stage in precheck schema relay full incr release; do
+for stage in precheck schema relay full incr release switch; do
+    [[ -d workers/$stage ]] || continue
     while IFS=: read -r file line include; do
-        [[ $include =~ ^workers/(precheck|schema|relay|full|incr|release)/ ]] || continue
+        [[ $include =~ ^workers/(precheck|schema|relay|full|incr|release|start|switch)/ ]] || continue
+        [[ $include == workers/start/* && $stage =~ ^(relay|incr|switch)$ ]] && continue
+        # the switchover looks through the stream for writes, and at grants, as those two do
+        [[ $stage == switch && $include =~ ^workers/(incr/scan|precheck/grants)\.h$ ]] && continue
         [[ $include == workers/$stage/* || ($stage == incr && $include == workers/relay/segment.h) ]] ||
             report "$file:$line: stage $stage must not include $include"
     done < <(grep -rnoP --include='*.[ch]' '^#include "\K[^"]+' workers/$stage)

@@ -3,10 +3,14 @@
 
     shop.py create  --port N --rows R          make database `shop` with about R rows in all
     shop.py load    --port N --rate T          buy until SIGTERM, T transactions a second; prints what it did
+                    --share 0|1                only for customers with even or odd numbers: each end has its own
+    shop.py clash   --port N --target-port M   write the same rows at both ends at once, and say what was written
+    shop.py show FILE                          conflict records, the answer of ListConflictRecords, as lines to read
     shop.py compare --port N --target-port M   both ends row by row; exit status 0 when equal
 """
 
 import argparse
+import json
 import os
 import random
 import signal
@@ -35,7 +39,8 @@ SCHEMA = [
     " price DECIMAL(10,2) NOT NULL, PRIMARY KEY (order_id, line), KEY product (product_id),"
     " CONSTRAINT item_order FOREIGN KEY (order_id) REFERENCES orders (id),"
     " CONSTRAINT item_product FOREIGN KEY (product_id) REFERENCES product (id))",
-    "CREATE TABLE page_view (at DATETIME(3) NOT NULL, customer_id INT, page VARCHAR(60) NOT NULL)",
+    "CREATE TABLE page_view (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, at DATETIME(3) NOT NULL, customer_id INT,"
+    " page VARCHAR(60) NOT NULL)",
     "CREATE VIEW open_orders AS SELECT o.id, c.name, o.placed FROM orders o JOIN customer c ON c.id = o.customer_id"
     " WHERE o.state = 'paid'",
 ]
@@ -56,6 +61,8 @@ def create(options):
     connection.select_db(DB)
     for statement in SCHEMA[1:]:
         cursor.execute(statement)
+    # the server's own settings leave every other number to the other end
+    cursor.execute("SET SESSION auto_increment_increment = 1, auto_increment_offset = 1")
     unit = max(options.rows // 20, 50)
     products, customers, orders = max(unit // 10, 20), unit * 2, unit * 5
     cursor.execute(f"INSERT INTO product (sku, title, price, stock, tags, photo) SELECT CONCAT('SKU-', seq), CONCAT('Thing №', seq),"
@@ -69,7 +76,7 @@ def create(options):
         for line in (1, 2):
             cursor.execute(f"INSERT INTO order_item SELECT seq, {line}, 1 + (seq * {line}) % {products}, 1 + seq % 5, 9.99"
                            f" FROM seq_{first}_to_{last}")
-    cursor.execute(f"INSERT INTO page_view SELECT NOW(3) - INTERVAL seq SECOND, seq % 7, CONCAT('/p/', seq % 20) FROM seq_1_to_{min(unit, 2000)}")
+    cursor.execute(f"INSERT INTO page_view (at, customer_id, page) SELECT NOW(3) - INTERVAL seq SECOND, seq % 7, CONCAT('/p/', seq % 20) FROM seq_1_to_{min(unit, 2000)}")
     total = 0
     for table in ("customer", "product", "orders", "order_item", "page_view"):
         cursor.execute(f"SELECT COUNT(*) FROM {table}")
@@ -85,14 +92,16 @@ class Shopper(threading.Thread):
     def __init__(self, options, number, pace, stopping):
         super().__init__(daemon=True)
         self.options, self.pace, self.stopping = options, pace, stopping
-        self.random = random.Random(number)
+        self.share = options.share
+        self.random = random.Random(f"{number}/{options.share}")
         self.number = number
         self.done = 0
 
     def run(self):
         connection = connect(self.options)
         self.cursor = connection.cursor()
-        self.cursor.execute("SELECT MAX(id) FROM customer")
+        # not those who signed up since: their numbers have gaps
+        self.cursor.execute("SELECT COUNT(*) FROM customer WHERE email LIKE 'user%'")
         self.customers = self.cursor.fetchone()[0]
         self.cursor.execute("SELECT MAX(id) FROM product")
         self.products = self.cursor.fetchone()[0]
@@ -110,13 +119,18 @@ class Shopper(threading.Thread):
             due = max(due + self.pace, time.monotonic() - 1)
             self.stopping.wait(max(0, due - time.monotonic()))
 
+    def own(self, most):
+        """A number from 1 on; of this end's share, if it has only one."""
+        number = self.random.randint(1, most - 1)
+        return number if self.share is None else number + (number + self.share) % 2
+
     def customer(self):
-        return self.random.randint(1, self.customers)
+        return self.own(self.customers)
 
     def buy(self):
         self.cursor.execute("INSERT INTO orders (customer_id, placed) VALUES (%s, NOW(6))", [self.customer()])
         order = self.cursor.lastrowid
-        for line, product in enumerate(sorted(self.random.sample(range(1, self.products + 1), 3)), 1):
+        for line, product in enumerate(sorted({self.own(self.products) for _ in range(3)}), 1):
             self.cursor.execute("INSERT INTO order_item VALUES (%s, %s, %s, %s, 12.50)", [order, line, product, line])
             self.cursor.execute("UPDATE product SET stock = stock - %s WHERE id = %s", [line, product])
 
@@ -126,16 +140,16 @@ class Shopper(threading.Thread):
         self.cursor.execute("UPDATE customer SET balance = balance - 10.01, seen = NOW(3) WHERE id = %s", [customer])
 
     def send_back(self):
-        self.cursor.execute("SELECT MAX(id) FROM orders")
-        order = self.random.randint(1, self.cursor.fetchone()[0])
-        self.cursor.execute("DELETE FROM order_item WHERE order_id = %s", [order])
-        self.cursor.execute("DELETE FROM orders WHERE id = %s", [order])
+        self.cursor.execute("SELECT id FROM orders WHERE customer_id = %s LIMIT 1", [self.customer()])
+        for order in self.cursor.fetchall():
+            self.cursor.execute("DELETE FROM order_item WHERE order_id = %s", order)
+            self.cursor.execute("DELETE FROM orders WHERE id = %s", order)
 
     def browse(self):
-        self.cursor.execute("INSERT INTO page_view VALUES (NOW(3), %s, '/p/1'), (NOW(3), NULL, '/cart')", [self.customer()])
+        self.cursor.execute("INSERT INTO page_view (at, customer_id, page) VALUES (NOW(3), %s, '/p/1'), (NOW(3), NULL, '/cart')", [self.customer()])
 
     def sign_up(self):
-        token = f"new-{self.number}-{self.done}-{self.random.getrandbits(40):x}"
+        token = f"new-{self.share or 0}-{self.number}-{self.done}-{self.random.getrandbits(40):x}"
         self.cursor.execute("INSERT INTO customer (email, name) VALUES (%s, 'New Customer')", [f"{token}@example.com"])
 
 
@@ -153,6 +167,81 @@ def load(options):
     for shopper in shoppers:
         shopper.join(20)
     print(f"{sum(shopper.done for shopper in shoppers)} transactions committed")
+
+
+# ------------------------------------------------------------------------------------------ conflicts
+
+# The load does not touch these rows: customers with negative numbers.
+CLASH_ROWS = [
+    "INSERT INTO customer (id, email, name) VALUES (-1, 'ada@example.com', 'Ada'), (-2, 'bob@example.com', 'Bob'),"
+    " (-3, 'cy@example.com', 'Cy')",
+]
+CLASHES = [
+    # what, at the source, at the target
+    ("both change one row", "UPDATE customer SET name = 'Ada Source' WHERE id = -1",
+     "UPDATE customer SET name = 'Ada Target' WHERE id = -1"),
+    ("one changes what the other deletes", "UPDATE customer SET balance = 12 WHERE id = -2",
+     "DELETE FROM customer WHERE id = -2"),
+    ("both give one address to new customers",
+     "INSERT INTO customer (id, email, name) VALUES (-11, 'dee@example.com', 'Dee Source')",
+     "INSERT INTO customer (id, email, name) VALUES (-12, 'dee@example.com', 'Dee Target')"),
+    ("both give one address to old customers", "UPDATE customer SET email = 'x@example.com' WHERE id = -1",
+     "UPDATE customer SET email = 'x@example.com' WHERE id = -3"),
+]
+
+
+def clash(options):
+    """Each pair of statements is done at both ends before either commits, so that neither has seen the other."""
+    ends = [connect(options), connect(options, options.target_port)]
+    cursors = [end.cursor() for end in ends]
+    for statement in CLASH_ROWS:
+        cursors[0].execute(statement)
+    wait(lambda: rows(cursors[1], "SELECT COUNT(*) FROM customer WHERE id < 0")[0][0] == 3, options.timeout,
+         "the rows for conflicts are at the target")
+    for what, *statements in CLASHES:
+        print(f"  {what}")
+        for name, statement in zip(("source", "target"), statements):
+            print(f"    {name}: {statement}")
+        for end in ends:
+            end.begin()
+        # the target first: its locks keep the source's change waiting until it is committed
+        for cursor, statement in reversed(list(zip(cursors, statements))):
+            cursor.execute(statement)
+        for end in ends:
+            end.commit()
+        wait(lambda: rows(cursors[0], LEFT) == rows(cursors[1], LEFT), options.timeout, "both ends show the same customers")
+
+
+LEFT = "SELECT id, email, name, balance FROM customer WHERE id < 0 ORDER BY id"
+
+
+def rows(cursor, statement):
+    cursor.execute(statement)
+    return cursor.fetchall()
+
+
+def wait(condition, seconds, what):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            sys.exit(f"not within {seconds:.0f} s: {what}")
+        time.sleep(0.1)
+
+
+def show(options):
+    """One line a record, oldest first; exit status 1 when there is none."""
+    with open(options.file, encoding="utf-8") as file:
+        records = json.load(file)["data"]
+    for record in reversed(records):
+        after = record["after"] or {}
+        met = "; ".join(said(row) for row in record["target"]) or "no row"
+        print(f"    {record['kind']:<15} {record['decision']:<12} {record['table']} {' '.join(record['key'].values()):<11}"
+              f" came: {said(after) if after else 'a DELETE':<36} met: {met}")
+    sys.exit(0 if records else 1)
+
+
+def said(row):
+    return " ".join(str(row.get(column)) for column in ("email", "name", "balance"))
 
 
 # ------------------------------------------------------------------------------------------ comparison
@@ -197,8 +286,10 @@ def compare(options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=("create", "load", "compare"))
-    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("command", choices=("create", "load", "clash", "show", "compare"))
+    parser.add_argument("file", nargs="?")
+    parser.add_argument("--port", type=int)
+    parser.add_argument("--share", type=int, choices=(0, 1))
     parser.add_argument("--target-port", type=int)
     parser.add_argument("--user", default="root")
     parser.add_argument("--password", default="")
@@ -206,7 +297,7 @@ def main():
     parser.add_argument("--rate", type=float, default=300)
     parser.add_argument("--timeout", type=float, default=30)
     options = parser.parse_args()
-    {"create": create, "load": load, "compare": compare}[options.command](options)
+    {"create": create, "load": load, "clash": clash, "show": show, "compare": compare}[options.command](options)
 
 
 if __name__ == "__main__":

@@ -468,12 +468,19 @@ class Thread(threading.Thread):
                 self.stopping.wait(0.1)         # the server is away: there is no event to wait for
                 continue
             try:
-                self._work(Session(connection, self.rng))
+                self._work(self.session(connection))
             except (pymysql.err.MySQLError, OSError, AttributeError) as error:
                 self._note(error)               # AttributeError: pymysql's way to say that its socket is gone
                 self.counts["reconnects"] += 1
             finally:
                 _close(connection)
+
+    def session(self, connection):
+        return Session(connection, self.rng)
+
+    def choose(self):
+        """The body of the next transaction, a function of the session."""
+        return self.rng.choices(BODIES, WEIGHTS)[0]
 
     def _work(self, session):
         due = time.monotonic()
@@ -490,7 +497,7 @@ class Thread(threading.Thread):
                 self.stopping.wait(due - time.monotonic())
 
     def _transaction(self, session):
-        body = self.rng.choices(BODIES, WEIGHTS)[0]
+        body = self.choose()
         session.connection.begin()
         body(session)
         if self.rng.random() < ROLLBACK_SHARE:
@@ -531,8 +538,8 @@ def _write_stats(path, threads, started):
     return stats
 
 
-def main():
-    parser = argparse.ArgumentParser(description="Write to the tables of create_schema() until SIGTERM.")
+def option_parser(description):
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--user", default="root")
@@ -542,8 +549,11 @@ def main():
     parser.add_argument("--rate", type=float, default=300, help="transactions a second of all threads, 0: no limit")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--stats", required=True, help="file that always holds the counters, as JSON")
-    options = parser.parse_args()
+    return parser
 
+
+def work(options, make_thread):
+    """Until SIGTERM: threads that make_thread(number, connect, pace, stopping) makes."""
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -555,7 +565,7 @@ def main():
 
     started = time.monotonic()
     pace = options.threads / options.rate if options.rate else 0
-    threads = [Thread(connect, f"{options.seed}/{n}", pace, stopping) for n in range(options.threads)]
+    threads = [make_thread(number, connect, pace, stopping) for number in range(options.threads)]
     for thread in threads:
         thread.start()
     parent = os.getppid()
@@ -568,15 +578,24 @@ def main():
     _write_stats(options.stats, threads, started)
 
 
+def main():
+    options = option_parser("Write to the tables of create_schema() until SIGTERM.").parse_args()
+    work(options, lambda number, *rest: Thread(rest[0], f"{options.seed}/{number}", *rest[1:]))
+
+
 class LoadGenerator:
-    """The load as a test uses it: with LoadGenerator(server, db) as load: ... load.wait_committed(500)."""
+    """The load as a test uses it: with LoadGenerator(server, db) as load: ... load.wait_committed(500).
+
+    more: further arguments of PROGRAM, for subclasses whose program is another one.
+    """
 
     patience = 1            # daemon.PATIENCE in a run of tests; this file is a program, too, and imports nothing of them
+    PROGRAM = os.path.abspath(__file__)
 
-    def __init__(self, server, db, threads=4, rate=300, seed=1, user="root", password="", directory=None):
+    def __init__(self, server, db, threads=4, rate=300, seed=1, user="root", password="", directory=None, more=()):
         self.server = server
         self.arguments = ["--port", server.port, "--user", user, "--password", password, "--db", db,
-                          "--threads", threads, "--rate", rate, "--seed", seed]
+                          "--threads", threads, "--rate", rate, "--seed", seed, *more]
         self.directory = directory or tempfile.mkdtemp(prefix="load.", dir=os.path.dirname(server.directory))
         os.makedirs(self.directory, exist_ok=True)
         self.stats_path = os.path.join(self.directory, "load-stats.json")
@@ -592,7 +611,7 @@ class LoadGenerator:
     def start(self):
         if os.path.exists(self.stats_path):
             os.unlink(self.stats_path)
-        command = ["/usr/bin/python3", os.path.abspath(__file__), "--stats", self.stats_path, *self.arguments]
+        command = ["/usr/bin/python3", self.PROGRAM, "--stats", self.stats_path, *self.arguments]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(list(map(str, command)), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         return self

@@ -74,6 +74,8 @@ static void listen_ms(struct fake *f, int ms)
         _exit(0);
     if (strcmp(json_get_str(o, "t", ""), "throttle") == 0)
         put_file(f, "throttle", json_text(o));
+    if (strcmp(json_get_str(o, "t", ""), "conflicts_stored") == 0)
+        put_file(f, "stored", json_text(o));
     json_object_put(o);
 }
 
@@ -286,10 +288,99 @@ static void do_badddl(struct fake *f)
     wait_for_go(f);
 }
 
+static void say_conflict(struct fake *f, int seq, int n, const char *decision)
+{
+    char text[1024];
+
+    (void)snprintf(text, sizeof(text),
+                   "{\"t\":\"conflict\",\"seq\":%d,\"n\":%d,\"timestamp\":1700000000,"
+                   "\"kind\":\"ROW_DIFFERS\",\"decision\":\"%s\",\"db\":\"shop\",\"table\":\"t\","
+                   "\"targetDb\":\"shop\",\"targetTable\":\"t\",\"key\":{\"id\":\"1\"},"
+                   "\"before\":{\"id\":\"1\",\"a\":null},\"after\":{\"id\":\"1\",\"a\":\"2\"},"
+                   "\"target\":[{\"id\":\"1\",\"a\":\"3\"}],\"sourcePos\":\"b.1:4\","
+                   "\"sourceGtid\":null,\"targetPos\":\"b.9:9\"}",
+                   seq, n, decision);
+    say(f, text);
+}
+
+/* The second is told twice, as after a kill. */
+static void do_conflicts(struct fake *f)
+{
+    say(f, "{\"t\":\"turn\",\"file\":\"b.7\",\"pos\":4711,\"gtid\":\"0-1-7\","
+           "\"timestamp\":1700000000}");
+    say_conflict(f, 7, 0, "IGNORED");
+    say_conflict(f, 7, 1, "IGNORED");
+    say_conflict(f, 7, 1, "IGNORED");
+    finish(f);
+}
+
+/* FAIL: the record, then the last words. */
+static void do_failconflict(struct fake *f)
+{
+    say_conflict(f, 9, 0, "FAILED");
+    say_error(f, ERR_CONFLICT, "row 1 of shop.t differs", false);
+    _exit(1);
+}
+
+/* More than is kept of one record. */
+static void do_longconflict(struct fake *f)
+{
+    static char value[6000];
+    struct json_object *o = json_object_new_object(), *row = json_object_new_object();
+    struct err err = { 0 };
+
+    for (size_t i = 0; i + 3 < sizeof(value); i += 3)
+        memcpy(value + i, "\xe2\x82\xac", 3);
+    for (int i = 0; i < 100; i++) {
+        char column[16];
+        (void)snprintf(column, sizeof(column), "c%d", i);
+        json_add_str(row, column, value);
+    }
+    json_add_str(o, "t", "conflict");
+    json_add_i64(o, "seq", 1);
+    json_add_i64(o, "n", 0);
+    json_add_i64(o, "timestamp", 1);
+    json_add_str(o, "kind", "INSERT_EXISTS");
+    json_add_str(o, "decision", "IGNORED");
+    json_add_str(o, "db", "shop");
+    json_add_str(o, "table", "t");
+    json_add_str(o, "targetDb", "shop");
+    json_add_str(o, "targetTable", "t");
+    json_add(o, "after", row);
+    (void)chan_send(f->chan, o, &err);
+    json_object_put(o);
+    finish(f);
+}
+
+static void do_badconflict(struct fake *f)
+{
+    say_conflict(f, 1, 0, "MAYBE");
+    wait_for_go(f);
+}
+
+static void do_badturn(struct fake *f)
+{
+    say(f, "{\"t\":\"turn\",\"file\":\"b.7\",\"pos\":-1,\"timestamp\":1}");
+    wait_for_go(f);
+}
+
+static void do_loop(struct fake *f)
+{
+    wait_for_go(f);
+    say_error(f, ERR_LOOP, "a marked transaction came back", false);
+    _exit(1);
+}
+
 static const struct {
     const char *word;
     void (*act)(struct fake *f);
 } acts[] = {
+    { "conflicts", do_conflicts },
+    { "failconflict", do_failconflict },
+    { "longconflict", do_longconflict },
+    { "badconflict", do_badconflict },
+    { "badturn", do_badturn },
+    { "loop", do_loop },
     { "segv", do_segv },
     { "kill", do_kill },
     { "exit3", do_exit3 },

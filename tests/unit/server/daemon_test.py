@@ -8,6 +8,7 @@ import base64
 import concurrent.futures
 import contextlib
 import http.client
+import io
 import json
 import os
 import re
@@ -20,6 +21,7 @@ import sys
 import tempfile
 import time
 import unittest
+import zipfile
 
 import yaml
 
@@ -52,6 +54,7 @@ def validate(action, answer):
         return
     name = "FailureEnvelope"
     if answer["success"]:
+        assert action != "DownloadConflictData", "its answer is an archive"
         response = operation["post"]["responses"]["200"]
         if "$ref" in response:
             response = SPEC["components"]["responses"][response["$ref"].rsplit("/", 1)[1]]
@@ -310,7 +313,7 @@ class Requests(Base):
         self.assertFalse(answer["success"])
         status, _, body = self.d.http("POST", "/api/v2", "{}")
         self.assertEqual((status, json.loads(body)["code"]), (200, "CAUSEWAY-ACTION000001"))
-        for action in ("StartFullVerify", "ListAllLabels", "CreateUser", "AdvanceProject"):
+        for action in ("StartFullVerify", "ListAllLabels", "CreateUser", "RunPreCheck"):
             answer = self.d.fault(action)
             self.assertEqual(answer["code"], "CAUSEWAY-NOTSUP000001")
             self.assertIn(action, answer["message"])
@@ -393,11 +396,8 @@ class Requests(Base):
         self.d.data("ListProjects")
 
     def test_what_is_not_built_is_said(self):
-        for more in ({"enableFullVerify": True}, {"enableReverseIncrTransfer": True}, {"type": "VERIFY"}, {"labelIds": ["l_1"]},
-                     {"commonTransferConfig": {"activeActive": True}},
+        for more in ({"enableFullVerify": True}, {"type": "VERIFY"}, {"labelIds": ["l_1"]},
                      {"incrTransferConfig": {"supportDDLTypes": ["ALTER_TABLE_MODIFY_COLUMN"]}},
-                     {"incrTransferConfig": {"conflictStrategy": "overwrite"}},
-                     {"structTransferConfig": {"triggerMigrationType": "WITH_TRANSFER_APP_SWITCH"}},
                      {"transferMapping": {"mode": "COMPLEX"}},
                      {"transferMapping": {"databases": [{"name": "a", "tables": [{"name": "x", "mappedName": "z"},
                                                                                 {"name": "y", "mappedName": "z"}]}]}}):
@@ -414,6 +414,17 @@ class Requests(Base):
                 ({"incrTransferConfig": {"incrSyncConcurrency": 1025}}, "incrTransferConfig.incrSyncConcurrency"),
                 ({"commonTransferConfig": {"connectRetryMinutes": 9}}, "commonTransferConfig.connectRetryMinutes"),
                 ({"fullTransferConfig": {"throttleRps": 0}}, "fullTransferConfig.throttleRps"),
+                ({"enableReverseIncrTransfer": True, "type": "SYNC"}, "enableReverseIncrTransfer"),
+                ({"enableReverseIncrTransfer": True, "enableIncrTransfer": False}, "enableIncrTransfer"),
+                ({"enableReverseIncrTransfer": True, "reverseIncrTransferConfig": {"startTimestamp": 5}},
+                 "reverseIncrTransferConfig.startTimestamp"),
+                ({"enableReverseIncrTransfer": True, "reverseIncrTransferConfig": {"supportDDLTypes": ["DROP_TABLE"]}},
+                 "reverseIncrTransferConfig.supportDDLTypes"),
+                ({"enableReverseIncrTransfer": True, "transferMapping": {"databases": [
+                    {"name": "a", "tables": [{"name": "x", "whereClause": "id > 5"}]}]}},
+                 "transferMapping.databases[0].tables[0].whereClause"),
+                ({"structTransferConfig": {"triggerMigrationType": "WITH_TRANSFER_APP_SWITCH"}},
+                 "structTransferConfig.triggerMigrationType"),
                 ({"transferMapping": {"mode": "SPECIFIC", "databases": []}}, "transferMapping.databases"),
                 ({"transferMapping": {"mode": "WILDCARD"}}, "transferMapping.tableAndViewWhiteList"),
                 ({"transferMapping": {"databases": [{"name": "a$$b"}]}}, "transferMapping.databases[0].name"),
@@ -430,6 +441,353 @@ class Requests(Base):
         project = self.d.data("CreateProject", body)
         self.assertEqual(len(self.d.data("DescribeProject", {"id": project})["transferMapping"]["databases"][0]["tables"]), 20000)
         self.d.data("DeleteProject", {"id": project})
+
+
+# A worker in a few lines: it stays at a step as long as that stands in DATADIR/hold, dies at once when it stands in die.
+FAKE_WORKER = r"""#!/usr/bin/python3
+import json, os, select, socket, sys
+channel = socket.socket(fileno=3)
+lines = channel.makefile("rw", encoding="utf-8")
+task = json.loads(lines.readline())
+def say(**message):
+    lines.write(json.dumps(message) + "\n")
+    lines.flush()
+def listed(name):
+    path = os.path.join(task["dataDir"], name)
+    return os.path.exists(path) and task["step"] in open(path).read().split()
+def listen():
+    if select.select([channel], [], [], 0.02)[0]:
+        line = lines.readline()
+        if not line or json.loads(line)["t"] == "stop":
+            os._exit(0)
+if listed("die"):
+    os._exit(3)
+say(t="hello", pid=os.getpid(), version="VERSION")
+say(t="progress", progress=10, stepInfo={})
+while listed("hold"):
+    listen()
+if listed("fail"):
+    say(t="error", retrying=False, error={"code": "CONNECTOR-CONF00000001", "symbol": "ERR_CONFLICT", "message": "row 1 of shop.t"})
+    os._exit(1)
+if task["kind"] in ("relay", "incr"):
+    if task["kind"] == "incr" and task["pair"]["twoWay"] and task["direction"] == "FORWARD" and not listed("mute"):
+        say(t="turn", file="bin.000007", pos=4711, gtid=None, timestamp=1700000000)
+    if listed("unready"):
+        while listed("unready"):
+            listen()
+    say(t="ready")
+    while True:
+        listen()
+say(t="done", stepInfo={})
+os._exit(0)
+"""
+
+APPLY = "INCR_TRANSFER"
+ORDER = ["TRANSFER_PRECHECK", "STRUCT_TRANSFER", "TRANSFER_INCR_LOG_PULL", "FULL_TRANSFER", APPLY]
+
+
+class TwoWay(Base):
+    """The second direction: what a project must be for it, what it is made of, who ends first. No database server."""
+
+    @classmethod
+    def setUpClass(cls):
+        version = subprocess.run([PROGRAM, "--version"], check=True, capture_output=True, text=True).stdout.split()[1]
+        with tempfile.NamedTemporaryFile("w", prefix="causeway-fake-worker-", delete=False, encoding="utf-8") as file:
+            file.write(FAKE_WORKER.replace("VERSION", version))
+        os.chmod(file.name, 0o700)
+        cls.worker = file.name
+        cls.args = ("--worker-path", file.name, "--conflicts-max", "50")
+        super().setUpClass()
+
+    @classmethod
+    def tearDownClass(cls):
+        os.unlink(cls.worker)
+        super().tearDownClass()
+
+    def two_way(self, **more):
+        common = {"activeActive": True, **more.pop("commonTransferConfig", {})}
+        return self.body(commonTransferConfig=common, **more)
+
+    def note(self, project, **files):
+        """note(project, hold="STEP", …): what its workers do."""
+        folder = os.path.join(self.d.data_dir, "projects", project)
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        for name, steps in files.items():
+            with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+                file.write(steps)
+
+    def wait(self, what, condition):
+        end = time.monotonic() + 30
+        while not condition():
+            self.assertLess(time.monotonic(), end, f"not within 30 s: {what}\n{self.d.tail()}")
+            time.sleep(0.03)
+
+    def wait_step(self, project, step, *statuses):
+        self.wait(f"{step} {statuses}", lambda: {row["name"]: row["status"] for row in self.d.data(
+            "DescribeProjectSteps", {"id": project})}[step] in statuses)
+
+    def wait_status(self, project, status):
+        self.wait(status, lambda: self.d.data("DescribeProject", {"id": project})["status"] == status)
+
+    def running(self, **more):
+        """A two-way project whose INCR_TRANSFER is MONITORING and whose turn is known."""
+        project = self.d.data("CreateProject", self.two_way(**more))
+        self.d.data("StartProject", {"id": project})
+        self.wait_step(project, APPLY, "MONITORING")
+        self.wait("turn", lambda: self.extra(project)["reverseStart"])
+        return project
+
+    def extra(self, project):
+        return self.d.data("DescribeProject", {"id": project})["extraInfo"]
+
+    def refused(self, project, *parts, **more):
+        answer = self.d.fault("ConfigureReverseProject", {"id": project, **more})
+        self.assertEqual(answer["code"], "GHANA-OPERAT000002", answer)
+        for part in parts:
+            self.assertIn(part, answer["message"] + answer["advice"])
+
+    def test_every_state_before_the_forward_step_runs(self):
+        project = self.d.data("CreateProject", self.two_way())
+        self.refused(project, "is INIT", "StartProject")
+        self.note(project, hold=" ".join(ORDER[:-1]))
+        self.d.data("StartProject", {"id": project})
+        for i, step in enumerate(ORDER[:-1]):
+            self.wait_step(project, step, "RUNNING")
+            self.refused(project, f"is in step {step} (RUNNING", "has not begun")
+            self.note(project, hold=" ".join(ORDER[i + 1:-1]), unready=APPLY)
+        self.wait_step(project, APPLY, "RUNNING")
+        self.wait("turn", lambda: self.extra(project)["reverseStart"])
+        reverse = self.d.data("ConfigureReverseProject", {"id": project})       # RUNNING is enough
+        self.assertEqual(self.extra(project)["reverseProjectId"], reverse)
+
+    def test_states_in_which_the_forward_project_does_not_run(self):
+        project = self.running()
+        self.d.data("StopProject", {"id": project})
+        self.refused(project, "is SUSPEND", f"paused in step {APPLY}", "ResumeProject")
+        self.note(project, fail=APPLY)
+        self.wait_step(project, APPLY, "SUSPEND")
+        self.d.data("ResumeProject", {"id": project})
+        self.wait_status(project, "FAILED")
+        self.refused(project, f"is FAILED in step {APPLY}", "row 1 of shop.t")
+        self.note(project, fail="", hold="RELEASE")
+        self.d.data("ReleaseProject", {"id": project})
+        self.refused(project, "is RELEASING")
+        self.note(project, hold="")
+        self.wait_status(project, "RELEASED")
+        self.refused(project, "is RELEASED")
+        self.d.data("DeleteProject", {"id": project})
+        self.assertEqual(self.d.fault("ConfigureReverseProject", {"id": project})["code"], "GHANA-PROJECT000001")
+        self.assertEqual(self.d.fault("ConfigureReverseProject", {"id": "np_0"})["code"], "GHANA-PROJECT000001")
+
+    def test_a_dead_worker_and_an_unknown_turn(self):
+        silent = self.d.data("CreateProject", self.two_way())
+        self.note(silent, mute=APPLY)
+        self.d.data("StartProject", {"id": silent})
+        self.wait_step(silent, APPLY, "MONITORING")
+        self.refused(silent, "has not told yet", "startTimestamp")
+        self.note(silent, die=APPLY)                    # killed, then dying at each start: mostly there is none
+        for line in os.popen(f"pgrep -f '{self.worker} {silent} {APPLY}'").read().split():
+            os.kill(int(line), signal.SIGKILL)
+        self.wait("its end", lambda: "its worker is not alive" in
+                  self.d.fault("ConfigureReverseProject", {"id": silent})["message"])
+        self.note(silent, die="")
+        self.wait("its return", lambda: "has not told yet" in
+                  self.d.fault("ConfigureReverseProject", {"id": silent})["message"])
+        reverse = self.d.data("ConfigureReverseProject", {"id": silent, "incrTransferConfig": {"startTimestamp": "1700000000"}})
+        self.assertEqual(self.d.data("DescribeProject", {"id": reverse})["incrTransferConfig"]["startTimestamp"], 1700000000)
+
+    def test_only_forward_two_way_projects_and_one_at_a_time(self):
+        one_way = self.d.data("CreateProject", self.body())
+        self.refused(one_way, "is not a two-way project")
+        project = self.running()
+        reverse = self.d.data("ConfigureReverseProject", {"id": project})
+        self.refused(project, "has a reverse project already", reverse, "INIT")
+        self.refused(reverse, "is a reverse project itself", project)
+        self.d.data("DeleteProject", {"id": reverse})
+        reverse = self.d.data("ConfigureReverseProject", {"id": project})       # one that never ran leaves nothing behind
+        self.d.data("StartProject", {"id": reverse})
+        self.wait_step(reverse, APPLY, "MONITORING")
+        self.d.data("StopProject", {"id": reverse})
+        self.wait_step(reverse, APPLY, "SUSPEND")
+        self.d.data("ReleaseProject", {"id": reverse})
+        self.wait_status(reverse, "RELEASED")
+        self.refused(project, reverse, "startTimestamp")
+        again = self.d.data("ConfigureReverseProject", {"id": project, "name": self.name(),
+                                                        "incrTransferConfig": {"startTimestamp": int(time.time()) - 60}})
+        self.assertEqual(self.extra(project)["reverseProjectId"], again)
+
+    def test_what_it_is_made_of(self):
+        mapping = {"databases": [{"name": "shop", "mappedName": "laden", "tables": [{"name": "t", "mappedName": "u"}]}]}
+        project = self.running(transferMapping=mapping, importance="HIGH", incrTransferConfig={
+            "conflictStrategy": "Overwrite", "recordTypeWhiteList": ["INSERT", "UPDATE", "DELETE", "DDL"], "throttleRps": 9,
+            "incrSyncConcurrency": 7})
+        forward = self.d.data("DescribeProject", {"id": project})
+        self.assertEqual(forward["incrTransferConfig"]["conflictDetection"], "ROW")
+        self.assertEqual(forward["extraInfo"]["reverseStart"], {"file": "bin.000007", "pos": 4711, "gtid": None,
+                                                                "timestamp": 1700000000})
+        reverse = self.d.data("DescribeProject", {"id": self.d.data("ConfigureReverseProject", {
+            "id": project, "incrTransferConfig": {"recordTypeWhiteList": ["INSERT", "UPDATE"]}})})
+        self.assertEqual((reverse["name"], reverse["status"]), (forward["name"] + "-reverse", "INIT"))
+        self.assertEqual([step["name"] for step in reverse["steps"]], ["TRANSFER_PRECHECK", "TRANSFER_INCR_LOG_PULL", APPLY])
+        self.assertEqual(reverse["sourceConnectInfo"]["endpointId"], forward["sinkConnectInfo"]["endpointId"])
+        self.assertEqual(reverse["sinkConnectInfo"]["endpointId"], forward["sourceConnectInfo"]["endpointId"])
+        self.assertEqual(reverse["transferMapping"], {"mode": "SPECIFIC", "databases": [
+            {"name": "laden", "mappedName": "shop", "tables": [{"name": "u", "mappedName": "t"}]}]})
+        incr = reverse["incrTransferConfig"]
+        self.assertEqual((incr["conflictStrategy"], incr["conflictDetection"], incr["supportDDLTypes"]), ("IGNORE", "ROW", []))
+        self.assertEqual((incr["recordTypeWhiteList"], incr["throttleRps"], incr["incrSyncConcurrency"]), (["INSERT", "UPDATE"], 9, 7))
+        self.assertEqual((reverse["extraInfo"]["direction"], reverse["extraInfo"]["forwardProjectId"]), ("REVERSE", project))
+        self.assertEqual((forward["extraInfo"]["direction"], self.extra(project)["reverseProjectId"]), ("FORWARD", reverse["id"]))
+        self.assertEqual(reverse["importance"], "HIGH")
+        listed = self.d.data("ListProjects", {"searchKey": forward["name"]})
+        self.assertEqual({row["id"] for row in listed}, {project, reverse["id"]})
+        # changed as the others are, but for DDL
+        change = {"id": reverse["id"], "incrTransferConfig": {"throttleRps": 9, "conflictStrategy": "FAIL"}}
+        self.d.data("UpdateProjectConfig", change)
+        self.assertEqual(self.d.data("DescribeProject", {"id": reverse["id"]})["incrTransferConfig"]["conflictStrategy"], "FAIL")
+        change["incrTransferConfig"]["supportDDLTypes"] = ["ALTER_TABLE"]
+        self.assertEqual(list(fields(self.d.fault("UpdateProjectConfig", change))), ["incrTransferConfig.supportDDLTypes"])
+        self.assertIn("RUNNING", self.d.fault("UpdateProjectConfig", {
+            "id": project, "incrTransferConfig": {"throttleRps": 9, "conflictStrategy": "FAIL"}})["message"])
+
+    def test_its_own_defaults(self):
+        project = self.running(incrTransferConfig={"throttleRps": 9}, reverseIncrTransferConfig={
+            "incrSyncConcurrency": 3, "conflictDetection": "KEY"})
+        now = self.d.data("DescribeProject", {"id": self.d.data("ConfigureReverseProject", {"id": project, "name": self.name()})})
+        incr = now["incrTransferConfig"]
+        self.assertEqual((incr["incrSyncConcurrency"], incr["conflictDetection"], incr["conflictStrategy"], incr["throttleRps"]),
+                         (3, "KEY", "FAIL", 9))
+
+    def test_faults_of_the_reverse_come_at_once(self):
+        project = self.running()
+        answer = self.d.fault("ConfigureReverseProject", {"id": project, "incrTransferConfig": {
+            "recordTypeWhiteList": ["DDL"], "supportDDLTypes": ["ALTER_TABLE"], "startTimestamp": int(time.time()) + 9999}})
+        self.assertEqual({fault["field"] for fault in answer["errorDetail"]["extraContext"]["faults"]}, {
+            "incrTransferConfig.recordTypeWhiteList", "incrTransferConfig.supportDDLTypes", "incrTransferConfig.startTimestamp"})
+        answer = self.d.fault("ConfigureReverseProject", {"id": project, "incrTransferConfig": {"conflictStrategy": "x"}})
+        self.assertEqual(list(fields(answer)), ["incrTransferConfig.conflictStrategy"])
+        long = self.running(name="n" * 60)
+        self.assertEqual(list(fields(self.d.fault("ConfigureReverseProject", {"id": long}))), ["name"])
+        self.d.data("ConfigureReverseProject", {"id": long, "name": self.name()})
+
+    def test_faults_of_a_two_way_project_come_at_once(self):
+        mapping = {"databases": [{"name": "a", "mappedName": "x", "tables": [{"name": "t", "whereClause": "id > 1",
+                                                                             "filterColumns": ["id"]}]},
+                                 {"name": "b", "mappedName": "x", "tables": [{"name": "u"}]}]}
+        answer = self.d.fault("CreateProject", self.two_way(
+            transferMapping=mapping, enableIncrTransfer=False, commonTransferConfig={"tableCategory": "WITHOUT_UNIQUE_ROW_ID"},
+            reverseIncrTransferConfig={"supportDDLTypes": ["ALTER_TABLE"]}, incrTransferConfig={"conflictStrategy": "both"}))
+        self.assertEqual(set(fields(answer)), {"incrTransferConfig.conflictStrategy"})      # first what is no value at all
+        answer = self.d.fault("CreateProject", self.two_way(
+            transferMapping=mapping, enableIncrTransfer=False, commonTransferConfig={"tableCategory": "WITHOUT_UNIQUE_ROW_ID"},
+            reverseIncrTransferConfig={"supportDDLTypes": ["ALTER_TABLE"]}))
+        at = "transferMapping.databases[0].tables[0]"
+        self.assertEqual(set(fields(answer)), {
+            "enableIncrTransfer", "commonTransferConfig.tableCategory", f"{at}.whereClause", f"{at}.filterColumns",
+            "transferMapping.databases[1]", "reverseIncrTransferConfig.supportDDLTypes"})
+        answer = self.d.fault("CreateProject", self.two_way(enableReverseIncrTransfer=True))
+        self.assertIn("enableReverseIncrTransfer", fields(answer))
+
+    def test_the_reverse_is_released_first_and_each_lives_by_itself(self):
+        project = self.running()
+        reverse = self.d.data("ConfigureReverseProject", {"id": project})
+        self.d.data("StartProject", {"id": reverse})
+        self.wait_step(reverse, APPLY, "MONITORING")
+        self.d.data("StopProject", {"id": project})
+        self.wait_step(project, APPLY, "SUSPEND")
+        self.assertEqual(self.d.data("DescribeProject", {"id": reverse})["status"], "RUNNING")
+        answer = self.d.fault("ReleaseProject", {"id": project})
+        self.assertEqual(answer["code"], "GHANA-OPERAT000002")
+        self.assertIn(reverse, answer["message"])
+        self.d.data("ResumeProject", {"id": project})
+        self.d.data("StopProject", {"id": reverse})
+        self.wait_step(reverse, APPLY, "SUSPEND")
+        self.wait_step(project, APPLY, "MONITORING", "RUNNING")
+        self.d.data("ReleaseProject", {"id": reverse})
+        self.wait_status(reverse, "RELEASED")
+        self.d.data("StopProject", {"id": project})
+        self.d.data("ReleaseProject", {"id": project})
+        self.wait_status(project, "RELEASED")
+
+    def add_conflicts(self, project, count):
+        rows = []
+        for i in range(1, count + 1):
+            doc = {"num": i, "seq": i, "n": 0, "timestamp": 1700000000 + i, "kind": "ROW_DIFFERS", "decision": "IGNORED", "db": "shop",
+                   "table": "t", "targetDb": "shop", "targetTable": "t", "key": {"id": str(i)}, "before": None, "after": {"id": "ü\x1b"},
+                   "target": [], "sourcePos": "b.1:4", "sourceGtid": None, "targetPos": None, "cut": False}
+            text = json.dumps(doc, ensure_ascii=False)
+            rows.append((project, APPLY, i, i, "ROW_DIFFERS", "IGNORED", 1700000000 + i, text, len(text.encode())))
+        with self.store() as store:
+            store.executemany("INSERT INTO conflict (project_id, step, seq, num, n, kind, decision, at, doc, bytes, source_table,"
+                              " target_table, created_at, modified_at) VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?, ?, 'shop.t', 'shop.t', 9, 9)", rows)
+        return [json.loads(row[7]) for row in rows]
+
+    def download(self, body):
+        status, headers, content = self.d.http("POST", "/api/v2?Action=DownloadConflictData", json.dumps(body))
+        self.assertEqual((status, headers["Content-Type"]), (200, "application/zip"))
+        self.assertEqual(headers["Content-Disposition"], f"attachment; filename={body['projectId']}.zip")
+        archive = zipfile.ZipFile(io.BytesIO(content))
+        self.assertIsNone(archive.testzip())
+        return archive
+
+    def test_conflicts(self):
+        project = self.d.data("CreateProject", self.two_way())
+        self.assertEqual(self.d.data("ListConflictRecords", {"projectId": project}), [])
+        self.assertEqual(self.d.data("ListConflictData", {"projectId": project, "omsStepName": "FULL_TRANSFER"}), [])
+        self.assertEqual(self.download({"projectId": project}).namelist(), [])
+        docs = self.add_conflicts(project, 10050)
+        answer = self.d.answer("ListConflictRecords", {"projectId": project, "pageSize": 2, "stepName": APPLY, "table": "shop.t"})
+        self.assertEqual((answer["totalCount"], [row["seq"] for row in answer["data"]]), (10050, [10050, 10049]))
+        self.assertEqual(self.d.answer("ListConflictRecords", {"projectId": project, "from": 1700000005, "to": "1700000006"})["totalCount"], 2)
+        self.assertEqual(self.d.data("ListConflictRecords", {"projectId": project, "decision": "failed"}), [])
+        self.assertEqual(set(fields(self.d.fault("ListConflictRecords", {"projectId": project, "kind": "x", "stepName": "PREPARE"}))),
+                         {"kind", "stepName"})
+        files = self.d.data("ListConflictData", {"projectId": project, "omsStepName": APPLY})
+        self.assertEqual([file["fileName"] for file in files], ["conflict_sql_1.log", "conflict_sql_2.log"])
+        archive = self.download({"projectId": project, "omsStepName": APPLY})
+        self.assertEqual([(info.filename, info.file_size) for info in archive.infolist()],
+                         [(file["fileName"], file["size"]) for file in files])
+        lines = [json.loads(line) for name in archive.namelist() for line in archive.read(name).decode().split("\n") if line]
+        self.assertEqual(lines, docs)
+        one = self.download({"projectId": project, "omsStepName": APPLY, "fileNames": ["conflict_sql_2.log", "conflict_sql_2.log"]})
+        self.assertEqual(one.namelist(), ["conflict_sql_2.log"])
+        answer = self.d.fault("DownloadConflictData", {"projectId": project, "fileNames": ["conflict_sql_3.log", "../x"]})
+        self.assertEqual(set(fields(answer)), {"fileNames[0]", "fileNames[1]"})
+        self.assertEqual(self.d.fault("DownloadConflictData", {"projectId": "np_0"})["code"], "GHANA-PROJECT000001")
+        info = {row["name"]: row["stepInfo"] for row in self.d.data("DescribeProjectSteps", {"id": project})}
+        self.assertEqual(info[APPLY], {"conflicts": {"total": 10050, "kept": 10050, "byKind": {"ROW_DIFFERS": 10050}}})
+        self.assertIsNone(info["FULL_TRANSFER"])
+
+    def cli(self, *args):
+        program = os.path.join(os.path.dirname(PROGRAM), "causeway")
+        done = subprocess.run([program, "--data-dir", self.d.data_dir, *args], capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    @unittest.skipUnless(os.path.exists(os.path.join(os.path.dirname(PROGRAM), "causeway")), "needs the command line")
+    def test_on_the_command_line(self):
+        project = self.running()
+        self.assertEqual(self.cli("reverse", "show", project)[0], 1)
+        status, out, text = self.cli("reverse", "configure", project, "--name", self.name(), '{"conflictStrategy":"IGNORE"}')
+        self.assertEqual((status, text), (0, ""))
+        reverse = out.strip()
+        self.assertEqual(self.d.data("DescribeProject", {"id": reverse})["incrTransferConfig"]["conflictStrategy"], "IGNORE")
+        self.assertEqual(self.cli("reverse", "start", project)[0], 0)
+        self.wait_step(reverse, APPLY, "MONITORING")
+        self.assertEqual(self.cli("reverse", "stop", project)[0], 0)
+        self.assertEqual(self.cli("reverse", "configure", project)[0], 1)
+        self.assertEqual(self.cli("reverse", "explode", project)[0], 2)
+        self.add_conflicts(project, 3)
+        status, out, _ = self.cli("conflicts", "list", project, "--kind", "ROW_DIFFERS")
+        self.assertEqual((status, len(out.splitlines())), (0, 3))
+        self.assertNotIn("\x1b", out)
+        path = os.path.join(self.scratch.name, "c.zip")
+        self.assertEqual(self.cli("conflicts", "download", project, path)[0], 0)
+        self.assertEqual(zipfile.ZipFile(path).namelist(), ["conflict_sql_1.log"])
+        self.assertEqual(self.cli("conflicts", "download", project, path)[0], 2)    # never over a file that is there
+        status, _, text = self.cli("conflicts", "download", project, path + "2", "conflict_sql_9.log")
+        self.assertEqual(status, 1)
+        self.assertIn("fileNames[0]", text)
+        self.assertFalse(os.path.exists(path + "2"))
 
 
 class Projects(Base):
