@@ -358,6 +358,7 @@ def test_killed_while_noting_the_turn(env):
     wait_monitoring(daemon, forward)
     write(a, "a", 100, 5)
     b.sql("INSERT INTO ring.t VALUES (2, 'b', 0)")
+    daemon.wait_for(lambda: daemon.workers(forward, "INCR_TRANSFER"), 60, "the worker that was killed last is back")
     reverse = daemon.call("ConfigureReverseProject", {"id": forward})
     faults.arm("relay.start.before_schema")
     daemon.start_project(reverse)

