@@ -222,6 +222,44 @@ def test_two_ways_mysql56_mysql97(env):
     back_and_forth(env, ["mysql56", "mysql97"])
 
 
+MASK = "INSERT INTO oms.cw_mask (id) VALUES (CONNECTION_ID() MOD 1000) ON DUPLICATE KEY UPDATE n = n + 1"
+LARGE = 7000                # rows: more than are held back, so it is streamed
+
+
+def prepared(server, name, *statements):
+    """An XA transaction, to its commit."""
+    server.sql([f"XA START '{name}'", *statements, f"XA END '{name}'", f"XA PREPARE '{name}'", f"XA COMMIT '{name}'"])
+
+
+@needs("mysql97", "mariadb")
+@timeout(300)
+def test_marks_in_compressed_large_and_xa_transactions(env):
+    """Compressed payloads at one end, compressed events at the other: all are carried once, what is masked is not."""
+    a = env.private_server("mysql97", ["--binlog-transaction-compression=ON"], name="a")
+    b = env.private_server("mariadb", [*replica_like("mariadb"), "--log-bin-compress=ON", "--log-bin-compress-min-len=10"], name="b")
+    a.sql(["CREATE DATABASE ring", TABLE, "INSERT INTO ring.t VALUES (1, 'first', 0)"])
+    daemon, forward = two_way(env, a, b)
+    reverse = daemon.call("ConfigureReverseProject", {"id": forward})
+    daemon.start_project(reverse)
+    wait_monitoring(daemon, reverse)
+    since = [binlog_reader.here(server) for server in (a, b)]
+    for server, who, first in ((a, "a", 100000), (b, "b", 200000)):
+        server.sql(["BEGIN", *(f"INSERT INTO ring.t VALUES " + ", ".join(f"({n}, '{who}', 1)" for n in range(at, at + 1000))
+                               for at in range(first, first + LARGE, 1000)), "COMMIT"])
+        prepared(server, who, f"INSERT INTO ring.t VALUES ({first - 1}, '{who}', 1)")
+        prepared(server, f"{who}m", MASK, f"INSERT INTO ring.t VALUES ({first - 2}, 'masked', 1)")
+        server.sql(["BEGIN", MASK, f"INSERT INTO ring.t VALUES ({first - 3}, 'masked', 1)", "COMMIT"])
+        write(server, who, first - 50, 10)
+    wait_for(lambda: all(server.value("SELECT COUNT(*) FROM ring.t WHERE who IN ('a', 'b') AND n = 1") == 2 * (LARGE + 11)
+                         for server in (a, b)), 120, "each row is at both ends", context=daemon.explain)
+    assert_silent(daemon, (a, b))
+    query = "SELECT id, who, n FROM ring.t WHERE who <> 'masked' ORDER BY id"
+    assert a.sql(query) == b.sql(query)
+    for server, file, masked in zip((a, b), since, ((99997, 99998), (199997, 199998))):
+        assert tuple(row[0] for row in server.sql("SELECT id FROM ring.t WHERE who = 'masked' ORDER BY id")) == masked
+        assert set(user_events(server, file).values()) == {1}
+
+
 @needs("mariadb")
 @timeout(200)
 def test_canary_without_its_mark_stops(env):
