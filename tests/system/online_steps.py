@@ -29,7 +29,7 @@ class Traffic:
         self.journal, self.faults, self.count = [], [], 0
         self.lock = threading.Lock()
         self._end = threading.Event()
-        self._session = 0
+        self.gate = threading.Lock()        # held by a cut-over: see there
         self._thread = threading.Thread(target=self._work, daemon=True)
         server.sql([TABLE] + ["INSERT INTO app.t (v, s) VALUES " + ", ".join(f"({n}, 's{n}')" for n in range(rows))])
 
@@ -48,37 +48,35 @@ class Traffic:
             keys, self.journal = self.journal, []
         return sorted(set(keys))
 
-    def wait_locked_out(self):
-        """Until it waits for a lock on the table: then all that it has committed is in the journal."""
-        query = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID = %s AND STATE LIKE '%%metadata lock%%'"
-        wait_for(lambda: self.server.value(query, [self._session]), 30, "the traffic waits for the lock", interval=0.02)
-
     def _work(self):
         rng = random.Random(3)
         connection = self.server.connect(db="app")
-        self._session = connection.thread_id()
         cursor = connection.cursor()
         while not self._end.is_set():
-            try:
-                cursor.execute("SELECT MIN(id), MAX(id) FROM t")
-                low, high = cursor.fetchone()
-                key = rng.randint(low, high)
-                kind = rng.random()
-                if kind < 0.4:
-                    cursor.execute("INSERT INTO t (v, s) VALUES (%s, %s)", [rng.randint(0, 999), f"é{rng.random()}"])
-                    key = cursor.lastrowid
-                elif kind < 0.8:
-                    cursor.execute("UPDATE t SET v = v + 1, s = %s WHERE id = %s", [f"u{rng.random()}", key])
-                else:
-                    cursor.execute("DELETE FROM t WHERE id = %s", [key])
-                with self.lock:
-                    self.journal.append(key)
-                self.count += 1
-            except pymysql.err.MySQLError as error:
-                if error.args[0] not in (1213, 1205, 1412, 1684):
-                    self.faults.append(error)
+            with self.gate:
+                self._once(rng, cursor)
             time.sleep(0.002)
         connection.close()
+
+    def _once(self, rng, cursor):
+        try:
+            cursor.execute("SELECT MIN(id), MAX(id) FROM t")
+            low, high = cursor.fetchone()
+            key = rng.randint(low, high)
+            kind = rng.random()
+            if kind < 0.4:
+                cursor.execute("INSERT INTO t (v, s) VALUES (%s, %s)", [rng.randint(0, 999), f"é{rng.random()}"])
+                key = cursor.lastrowid
+            elif kind < 0.8:
+                cursor.execute("UPDATE t SET v = v + 1, s = %s WHERE id = %s", [f"u{rng.random()}", key])
+            else:
+                cursor.execute("DELETE FROM t WHERE id = %s", [key])
+            with self.lock:
+                self.journal.append(key)
+            self.count += 1
+        except pymysql.err.MySQLError as error:
+            if error.args[0] not in (1213, 1205, 1412, 1684):
+                self.faults.append(error)
 
 
 # ------------------------------------------------------------------------------------------ gh-ost
@@ -125,13 +123,22 @@ def apply_events(cursor, traffic):
 
 
 def cut_over(server, cursor, traffic):
-    """Lock, let the rename queue up behind the lock, apply the rest, drop the sentry, unlock."""
+    """
+    Lock, let the rename queue up behind the lock, apply the rest, drop the sentry, unlock.
+
+    The traffic stands still meanwhile: the rename takes its locks in the order of the names, so that a statement that waits
+    for t may come before it on a slow machine, and the tool itself then loses that change at the source.
+    """
+    with traffic.gate:
+        _cut_over(server, cursor, traffic)
+
+
+def _cut_over(server, cursor, traffic):
     locker = server.connect(db="app")
     lock = locker.cursor()
     lock.execute("create /* gh-ost */ table `app`.`_t_del` (id int auto_increment primary key) engine=InnoDB"
                  " comment='ghost-cut-over-sentry'")
     lock.execute("lock /* gh-ost */ tables `app`.`t` write, `app`.`_t_del` write")
-    traffic.wait_locked_out()
     keys = traffic.taken()
     for key in keys:
         lock.execute("SELECT id, v, s FROM t WHERE id = %s", [key])
