@@ -72,6 +72,9 @@ def test_the_reverse_project_waits_for_the_forward_step(env):
     wait_monitoring(daemon, project)
     daemon.call("StopProject", {"id": project})
     refused(daemon, project, "is SUSPEND", INCR)
+    # a step that is resumed while its worker still stops says RUNNING, then SUSPEND, then RUNNING
+    daemon.wait_for(lambda: daemon.steps(project)[INCR]["status"] == "SUSPEND" and not daemon.workers(project, INCR), 60,
+                    "the worker has stopped")
     daemon.call("ResumeProject", {"id": project})
     daemon.wait_for(lambda: daemon.workers(project, INCR) and
                     daemon.steps(project)[INCR]["status"] in ("RUNNING", "MONITORING"), 60, "the worker is back")
