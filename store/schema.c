@@ -184,7 +184,19 @@ static const char v3[] =
     " INSERT INTO conflict_count VALUES (new.project_id, new.step, new.kind, 1, 1)"
     " ON CONFLICT DO UPDATE SET total = total + 1, kept = kept + 1; END;";
 
-static const char *const steps[] = { v1, v2, v3 };
+/* Accounts: audit events, what access keys and users tell of themselves. */
+static const char v4[] = "";
+
+/* Labels, and what belongs to the project's lists. */
+static const char v5[] = "";
+
+/* Time series of steps, alerts. */
+static const char v6[] = "";
+
+/* Changes of a running project's objects. */
+static const char v7[] = "";
+
+static const char *const steps[] = { v1, v2, v3, v4, v5, v6, v7 };
 _Static_assert(ARRAY_SIZE(steps) == SCHEMA_VERSION, "one step a version");
 
 static int read_version(struct db *h, int *ret, struct err *err)
