@@ -52,11 +52,22 @@ int project_release(struct call *c, struct err *err);
 int project_delete(struct call *c, struct err *err);
 int project_update_config(struct call *c, struct err *err);
 int project_reset_start(struct call *c, struct err *err);
+/* project_ensure_steps(): plans the steps of a project that has none. */
+int project_ensure_steps(struct call *c, const char *id, struct err *err);
+int project_rename(struct call *c, struct err *err);
+int project_importance(struct call *c, struct err *err);
 int project_list(struct call *c, struct err *err);
 int project_describe(struct call *c, struct err *err);
 int project_steps(struct call *c, struct err *err);
 int project_progress(struct call *c, struct err *err);
 int project_events(struct call *c, struct err *err);
+
+int label_create(struct call *c, struct err *err);
+int label_list(struct call *c, struct err *err);
+int label_delete(struct call *c, struct err *err);
+int label_set(struct call *c, struct err *err);
+int label_start(struct call *c, struct err *err);
+int label_stop(struct call *c, struct err *err);
 
 int ddl_list(struct call *c, struct err *err);
 int ddl_skip(struct call *c, struct err *err);
@@ -79,6 +90,9 @@ extern const struct field list_project_fields[], submit_precheck_fields[], prech
 extern const struct field project_id_fields[], source_id_fields[], update_source_fields[];
 extern const struct field list_ddl_fields[], skip_ddl_fields[], replace_ddl_fields[];
 extern const struct field reset_start_fields[], list_event_fields[];
+extern const struct field create_label_fields[], label_id_fields[], update_project_label_fields[];
+extern const struct field rename_project_fields[], project_importance_fields[];
+extern const struct field no_fields[]; /* of an action without a request */
 extern const struct field advance_fields[], abort_fields[];
 extern const struct field list_conflict_record_fields[], list_conflict_data_fields[];
 extern const struct field download_conflict_data_fields[];

@@ -3,13 +3,12 @@
 #include <string.h>
 #include <strings.h>
 
+#include "api/names.h"
 #include "api/project_body.h"
-#include "api/view.h"
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/json.h"
 #include "base/strbuf.h"
-#include "store/event.h"
 #include "store/reset.h"
 
 #include "base/banned.h"
@@ -24,21 +23,20 @@ static const char *check_past(int64_t unix_s)
 }
 
 /* clang-format off */
-static const char *const project_statuses[] = {
-#define TEXT_(sym, text) text,
-    PROJECT_STATUS_TABLE(TEXT_)
-#undef TEXT_
-    "RUNNING_MODIFYING", "RUNNING_MERGING", "RUNNING_ALARMING", NULL,
-};
-
 const struct field project_id_fields[] = {
     { .name = "id", .type = FT_STRING, .flags = F_REQUIRED, .min = 1, .max = 39 },
     { 0 },
 };
 
-const struct field list_event_fields[] = {
-    { .name = "projectId", .alias = "id", .type = FT_STRING, .flags = F_REQUIRED, .min = 1, .max = 39 },
-    PAGE_NUMBER_FIELDS,
+const struct field rename_project_fields[] = {
+    { .name = "id", .type = FT_STRING, .flags = F_REQUIRED, .min = 1, .max = 39 },
+    { .name = "name", .type = FT_STRING, .flags = F_REQUIRED, .min = 1, .max = 64, .check = name_check_plain },
+    { 0 },
+};
+
+const struct field project_importance_fields[] = {
+    { .name = "id", .type = FT_STRING, .flags = F_REQUIRED, .min = 1, .max = 39 },
+    { .name = "importance", .alias = "alarmLevel", .type = FT_STRING, .flags = F_REQUIRED, .values = project_importances },
     { 0 },
 };
 
@@ -49,31 +47,7 @@ const struct field reset_start_fields[] = {
     { .name = "reverse", .type = FT_BOOL, .flags = F_LATER_TRUE, .fallback = "false" },
     { 0 },
 };
-
-const struct field list_project_fields[] = {
-    { .name = "searchKey", .type = FT_STRING, .flags = F_NOT_EMPTY, .max = 128 },
-    { .name = "type", .type = FT_STRING, .flags = F_NOT_EMPTY, .max = 32 },
-    { .name = "status", .type = FT_STRINGS, .max = 32, .values = project_statuses },
-    { .name = "labelIds", .type = FT_STRINGS, .max = 5 },
-    { .name = "sourceEndpointTypes", .type = FT_STRINGS, .max = 32 },
-    { .name = "sinkEndpointTypes", .type = FT_STRINGS, .max = 32 },
-    { .name = "visibleSubProject", .type = FT_BOOL },
-    { .name = "needRelatedInfo", .type = FT_BOOL, .fallback = "true" },
-    PAGE_FIELDS,
-    { 0 },
-};
 /* clang-format on */
-
-/* A project's steps for the length of a scope. */
-struct step_rows {
-    struct step *rows;
-    size_t count;
-};
-
-static void step_rows_done(struct step_rows *s)
-{
-    step_list_free(s->rows, s->count);
-}
 
 /* ------------------------------------------------------------------ life cycle */
 
@@ -93,6 +67,8 @@ int project_create(struct call *c, struct err *err)
     p->name = strdup(json_get_str(c->in, "name", ""));
     p->type = strdup(json_get_str(c->in, "type", ""));
     p->owner = strdup(c->who->name);
+    p->labels = json_object_get(json_get(c->in, "labelIds"));
+    json_object_object_del(c->in, "labelIds"); /* kept where they can change */
     p->config = json_object_get(c->in);
     (void)snprintf(p->source_id, sizeof(p->source_id), "%s",
                    json_get_str(c->in, "sourceEndpointId", ""));
@@ -114,7 +90,7 @@ static int request(struct call *c, enum flow_op op, struct err *err)
 }
 
 /* A daemon killed between a project's row and its steps has left it without: made up for here. */
-static int ensure_steps(struct call *c, struct err *err)
+int project_ensure_steps(struct call *c, const char *id, struct err *err)
 {
     _cleanup_(step_rows_done)
     struct step_rows there = { 0 };
@@ -122,7 +98,6 @@ static int ensure_steps(struct call *c, struct err *err)
     struct step_rows planned = { 0 };
     _cleanup_(project_freep)
     struct project *p = NULL;
-    const char *id = json_get_str(c->in, "id", "");
 
     if (store_step_list(c->on->store, id, &there.rows, &there.count, err) < 0)
         return -1;
@@ -136,7 +111,9 @@ static int ensure_steps(struct call *c, struct err *err)
 
 int project_start(struct call *c, struct err *err)
 {
-    return ensure_steps(c, err) < 0 ? -1 : request(c, FLOW_START, err);
+    return project_ensure_steps(c, json_get_str(c->in, "id", ""), err) < 0
+               ? -1
+               : request(c, FLOW_START, err);
 }
 
 int project_stop(struct call *c, struct err *err)
@@ -278,6 +255,70 @@ int project_update_config(struct call *c, struct err *err)
     return r;
 }
 
+/* ------------------------------------------------------------------ name and alert level */
+
+/* Of a project that is not over: oms-api.md 3.2. */
+enum { LIVING = 1U << PS_INIT | 1U << PS_RUNNING | 1U << PS_SUSPEND | 1U << PS_FAILED };
+
+static int refuse_over(const struct project *p, const char *what, struct err *err)
+{
+    return err_set(err, ERR_STATE,
+                   "project %s is %s: its %s can be changed in INIT, RUNNING, SUSPEND and FAILED "
+                   "only",
+                   p->id, project_status_text(p->status), what);
+}
+
+static int rename_locked(struct call *c, const struct project *p, struct err *err)
+{
+    const char *name = json_get_str(c->in, "name", "");
+    char told[512];
+    int r;
+
+    (void)snprintf(told, sizeof(told), "%.128s: %s -> %s", c->who->name, p->name, name);
+    r = store_project_rename(c->on->store, p->id, LIVING, name, told, err);
+    return r == 0 ? refuse_over(p, "name", err) : MIN(r, 0);
+}
+
+static int importance_locked(struct call *c, const struct project *p, struct err *err)
+{
+    const char *level = json_get_str(c->in, "importance", "");
+    char told[256];
+    int r;
+
+    (void)snprintf(told, sizeof(told), "%.128s: importance = %s", c->who->name, level);
+    json_add_str(p->config, "importance", level);
+    r = store_project_set_config(c->on->store, p->id, LIVING, p->config, told, err);
+    return r == 0 ? refuse_over(p, "importance", err) : MIN(r, 0);
+}
+
+static int with_lock(struct call *c,
+                     int (*change)(struct call *, const struct project *, struct err *),
+                     struct err *err)
+{
+    _cleanup_(project_freep)
+    struct project *p = NULL;
+    int r;
+
+    (void)pthread_mutex_lock(api_config_lock(c->api));
+    r = store_project_live(c->on->store, json_get_str(c->in, "id", ""), &p, err);
+    if (r == 0)
+        r = change(c, p, err);
+    (void)pthread_mutex_unlock(api_config_lock(c->api));
+    return r;
+}
+
+int project_rename(struct call *c, struct err *err)
+{
+    return with_lock(c, rename_locked, err);
+}
+
+int project_importance(struct call *c, struct err *err)
+{
+    return with_lock(c, importance_locked, err);
+}
+
+/* ------------------------------------------------------------------ where incremental begins */
+
 static int refuse_reset(const struct project *p, bool withdraw, struct err *err)
 {
     bool at_rest = p->status == PS_SUSPEND || p->status == PS_FAILED;
@@ -315,159 +356,5 @@ int project_reset_start(struct call *c, struct err *err)
     if (r <= 0)
         return r < 0 ? -1 : refuse_reset(p, withdraw, err);
     c->data = withdraw ? NULL : json_object_new_int64(reset.number);
-    return 0;
-}
-
-/* ------------------------------------------------------------------ reading */
-
-/* A source that is gone for good shows as null; other errors are errors. */
-static int get_source(struct call *c, const char *id, struct source **ret, struct err *err)
-{
-    struct err missing = { 0 };
-
-    if (store_source_get(c->on->store, id, true, ret, &missing) == 0 ||
-        missing.code == ERR_SOURCE_NOT_FOUND)
-        return 0;
-    *err = missing;
-    return -1;
-}
-
-static int show(struct call *c, const struct project *p, bool brief, bool related,
-                struct json_object **ret, struct err *err)
-{
-    _cleanup_(source_freep)
-    struct source *source = NULL;
-    _cleanup_(source_freep)
-    struct source *sink = NULL;
-    _cleanup_(step_rows_done)
-    struct step_rows steps = { 0 };
-    struct project_parts parts = { .project = p, .brief = brief };
-
-    if (get_source(c, p->source_id, &source, err) < 0 || get_source(c, p->sink_id, &sink, err) < 0)
-        return -1;
-    if (related && store_step_list(c->on->store, p->id, &steps.rows, &steps.count, err) < 0)
-        return -1;
-    parts.source = source;
-    parts.sink = sink;
-    parts.steps = steps.rows;
-    parts.step_count = steps.count;
-    *ret = view_project(&parts);
-    if (!related) {
-        json_add_null(*ret, "sourceConnectInfo");
-        json_add_null(*ret, "sinkConnectInfo");
-    }
-    return 0;
-}
-
-static unsigned status_set(struct json_object *words)
-{
-    unsigned set = 0;
-
-    for (size_t i = 0; i < json_len(words); i++) {
-        enum project_status s;
-        if (project_status_parse(json_at_str(words, i), &s))
-            set |= 1U << s;
-    }
-    return set;
-}
-
-/* Statuses that this version never reaches, labels that nobody has: nothing can match. */
-static bool matches_none(struct call *c, unsigned statuses)
-{
-    return json_len(json_get_array(c->in, "labelIds")) > 0 ||
-           (json_len(json_get_array(c->in, "status")) > 0 && statuses == 0);
-}
-
-int project_list(struct call *c, struct err *err)
-{
-    struct project **list = NULL;
-    size_t count = 0;
-    const char **sources = call_words(json_get_array(c->in, "sourceEndpointTypes"));
-    const char **sinks = call_words(json_get_array(c->in, "sinkEndpointTypes"));
-    struct project_filter filter = {
-        .search = json_get_str(c->in, "searchKey", NULL),
-        .type = json_get_str(c->in, "type", NULL),
-        .statuses = status_set(json_get_array(c->in, "status")),
-        .source_types = sources,
-        .sink_types = sinks,
-    };
-    bool related = json_get_bool(c->in, "needRelatedInfo", true);
-    int r = 0;
-
-    call_page(c);
-    filter.page = c->page;
-    c->data = json_object_new_array();
-    if (!matches_none(c, filter.statuses))
-        r = store_project_list(c->on->store, &filter, &list, &count, &c->total, err);
-    for (size_t i = 0; r == 0 && i < count; i++) {
-        struct json_object *item = NULL;
-        r = show(c, list[i], true, related, &item, err);
-        if (r == 0)
-            json_object_array_add(c->data, item);
-    }
-    project_list_free(list, count);
-    free(sources);
-    free(sinks);
-    return r;
-}
-
-int project_describe(struct call *c, struct err *err)
-{
-    _cleanup_(project_freep)
-    struct project *p = NULL;
-
-    if (store_project_live(c->on->store, json_get_str(c->in, "id", ""), &p, err) < 0)
-        return -1;
-    return show(c, p, false, true, &c->data, err);
-}
-
-int project_steps(struct call *c, struct err *err)
-{
-    _cleanup_(step_rows_done)
-    struct step_rows steps = { 0 };
-    _cleanup_(project_freep)
-    struct project *p = NULL;
-    const char *id = json_get_str(c->in, "id", "");
-
-    if (store_step_list(c->on->store, id, &steps.rows, &steps.count, err) < 0)
-        return -1;
-    /* every project has steps, so its row, whose selection may be large, is read only without */
-    if (steps.count == 0 && store_project_live(c->on->store, id, &p, err) < 0)
-        return -1;
-    c->data = view_steps(steps.rows, steps.count);
-    return 0;
-}
-
-int project_progress(struct call *c, struct err *err)
-{
-    _cleanup_(step_rows_done)
-    struct step_rows steps = { 0 };
-    _cleanup_(project_freep)
-    struct project *p = NULL;
-    const char *id = json_get_str(c->in, "id", "");
-
-    if (store_project_live(c->on->store, id, &p, err) < 0 ||
-        store_step_list(c->on->store, id, &steps.rows, &steps.count, err) < 0)
-        return -1;
-    c->data = view_progress(p, steps.rows, steps.count);
-    return 0;
-}
-
-int project_events(struct call *c, struct err *err)
-{
-    _cleanup_(project_freep)
-    struct project *p = NULL;
-    _cleanup_(json_putp)
-    struct json_object *rows = NULL;
-    const char *id = json_get_str(c->in, "projectId", "");
-
-    call_page(c);
-    if (store_project_live(c->on->store, id, &p, err) < 0 ||
-        store_event_list(c->on->store, id, (int64_t)(c->page.number - 1) * c->page.size,
-                         c->page.size, &rows, &c->total, err) < 0)
-        return -1;
-    c->data = json_object_new_array();
-    for (size_t i = 0; i < json_len(rows); i++)
-        json_object_array_add(c->data, view_event(json_at(rows, i)));
     return 0;
 }

@@ -15,7 +15,7 @@
 /* clang-format off */
 static const char *const project_types[] = { "MIGRATION", "SYNC", NULL };
 static const char *const project_types_later[] = { "VERIFY", NULL };
-static const char *const importances[] = { "LOW", "MEDIUM", "HIGH", "IGNORE", NULL };
+const char *const project_importances[] = { "LOW", "MEDIUM", "HIGH", "IGNORE", NULL };
 static const char *const table_categories[] = { "ALL", "WITH_UNIQUE_ROW_ID", "WITHOUT_UNIQUE_ROW_ID",
     "WITHUNIQUEROWID=WITH_UNIQUE_ROW_ID", "WITHOUTUNIQUEROWID=WITHOUT_UNIQUE_ROW_ID", NULL };
 static const char *const speed_modes[] = { "STEADY", "NORMAL", "FAST", NULL };
@@ -99,7 +99,7 @@ static const struct field incr_config[] = {
 const struct field create_project_fields[] = {
     { .name = "name", .type = FT_STRING, .flags = F_REQUIRED, .min = 1, .max = 64, .check = name_check_plain },
     { .name = "type", .type = FT_STRING, .fallback = "\"MIGRATION\"", .values = project_types, .later = project_types_later },
-    { .name = "importance", .type = FT_STRING, .fallback = "\"LOW\"", .values = importances },
+    { .name = "importance", .type = FT_STRING, .fallback = "\"LOW\"", .values = project_importances },
     { .name = "labelIds", .type = FT_STRINGS, .max = 5 },
     { .name = "sourceEndpointId", .type = FT_STRING, .flags = F_REQUIRED, .min = 1, .max = 39, .check = name_check_plain },
     { .name = "sinkEndpointId", .type = FT_STRING, .flags = F_REQUIRED, .min = 1, .max = 39, .check = name_check_plain },
@@ -364,8 +364,6 @@ int project_body_check(struct json_object *body, struct faults *faults, struct e
         faults_add(faults, "enableStructTransfer",
                    "at least one of enableStructTransfer, enableFullTransfer and "
                    "enableIncrTransfer must be true");
-    if (json_len(json_get_array(body, "labelIds")) > 0)
-        faults_later(faults, "labelIds", "labels are not supported yet");
     check_incr(body, faults);
     settle_ddl(json_get(body, "incrTransferConfig"));
     settle_ddl(json_get(body, "reverseIncrTransferConfig"));

@@ -7,6 +7,7 @@
 extern const struct field create_project_fields[];
 extern const struct field update_project_fields[];
 extern const struct field configure_reverse_fields[];
+extern const char *const project_importances[]; /* words of `importance` */
 
 /*
  * project_body_check() - the rules between fields (oms-api.md 4.12 "Rules", 3.14)

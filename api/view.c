@@ -270,6 +270,21 @@ struct json_object *view_ddl(struct json_object *row)
     return o;
 }
 
+/* ------------------------------------------------------------------ labels */
+
+struct json_object *view_label(struct json_object *row)
+{
+    struct json_object *o = json_object_new_object();
+
+    add_same(o, "id", row, "id");
+    add_same(o, "name", row, "name");
+    add_same(o, "creator", row, "creator");
+    json_add_i64(o, "type", 1); /* a user's label: oms-api.md 3.9 */
+    add_same(o, "count", row, "projects");
+    add_time(o, "gmtCreate", json_get_i64(row, "createdAt", 0));
+    return o;
+}
+
 /* ------------------------------------------------------------------ events */
 
 struct json_object *view_event(struct json_object *row)
@@ -344,12 +359,12 @@ static struct json_object *project_extra(const struct project_parts *p)
     return o;
 }
 
-static struct json_object *alarm_stats(const char *project_id)
+static struct json_object *alarm_stats(const struct project *p)
 {
     struct json_object *o = json_object_new_object();
 
-    json_add_str(o, "target", project_id);
-    json_add_bool(o, "alarming", false);
+    json_add_str(o, "target", p->id);
+    json_add_bool(o, "alarming", p->alarming);
     json_add_i64(o, "recentlyTriggerCount", 0);
     json_add(o, "ruleToRecentlyTriggerCount", json_object_new_object());
     json_add_null(o, "alarmContent");
@@ -389,7 +404,8 @@ struct json_object *view_project(const struct project_parts *p)
     json_add_str(o, "owner", pr->owner);
     json_add_str(o, "status", project_status_text(pr->status));
     json_add_str(o, "importance", json_get_str(pr->config, "importance", "LOW"));
-    json_add(o, "labels", json_object_new_array());
+    json_add(o, "labels",
+             pr->labels != NULL ? json_object_get(pr->labels) : json_object_new_array());
     add_time(o, "gmtCreate", pr->created_at);
     add_time(o, "gmtModified", pr->modified_at);
     add_time(o, "gmtStart", pr->started_at);
@@ -403,11 +419,11 @@ struct json_object *view_project(const struct project_parts *p)
     add_configs(o, p);
     for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
         json_add_bool(o, flags[i], json_get_bool(pr->config, flags[i], false));
-    json_add(o, "sourceConnectInfo", view_connect_info(p->source, "source"));
-    json_add(o, "sinkConnectInfo", view_connect_info(p->sink, "sink"));
-    json_add(o, "steps", p->steps == NULL ? NULL : view_steps(p->steps, p->step_count));
-    json_add(o, "extraInfo", p->steps == NULL ? NULL : project_extra(p));
-    json_add(o, "alarmStats", alarm_stats(pr->id));
+    json_add(o, "sourceConnectInfo", p->related ? view_connect_info(p->source, "source") : NULL);
+    json_add(o, "sinkConnectInfo", p->related ? view_connect_info(p->sink, "sink") : NULL);
+    json_add(o, "steps", p->related ? view_steps(p->steps, p->step_count) : NULL);
+    json_add(o, "extraInfo", p->related ? project_extra(p) : NULL);
+    json_add(o, "alarmStats", alarm_stats(pr));
     return o;
 }
 

@@ -11,6 +11,7 @@ struct json_object *view_source(const struct source *s);
 struct json_object *view_connect_info(const struct source *s, const char *side); /* s NULL: null */
 struct json_object *view_step(const struct step *s);
 struct json_object *view_steps(const struct step *steps, size_t count);
+struct json_object *view_label(struct json_object *row); /* a row of store_label_list() */
 struct json_object *view_event(struct json_object *row); /* a row of store_event_list() */
 struct json_object *view_ddl(struct json_object *row);   /* a row of store_ddl_list() */
 
@@ -21,7 +22,8 @@ struct project_parts {
     const struct source *source, *sink; /* NULL: not known or not asked for */
     const struct step *steps;
     size_t step_count;
-    bool brief; /* an item of a list: without the selection and the configurations */
+    bool brief;   /* an item of a list: without the selection and the configurations */
+    bool related; /* with connect infos, steps and what follows from them */
 };
 struct json_object *view_project(const struct project_parts *p);
 struct json_object *view_progress(const struct project *p, const struct step *steps, size_t count);

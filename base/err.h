@@ -25,6 +25,7 @@
     X(ERR_CONFIG,              "CAUSEWAY-CONFIG000001",  "FATAL", false, "Correct the settings and start again.") \
     X(ERR_PROJECT_NOT_FOUND,   "GHANA-PROJECT000001",    "ERROR", false, "List the projects to find its id.") \
     X(ERR_SOURCE_NOT_FOUND,    "GHANA-ENDPNT000001",     "ERROR", false, "List the data sources to find its id.") \
+    X(ERR_LABEL_NOT_FOUND,     "GHANA-LABELS000001",     "ERROR", false, "ListAllLabels shows the labels there are.") \
     X(ERR_PRECHECK_NOT_FOUND,  "GHANA-PRECHK000001",     "ERROR", false, "Use the id that SubmitPreCheck answered.") \
     X(ERR_NAME_TAKEN,          "GHANA-NAMEEX000001",     "ERROR", false, "Choose another name.") \
     X(ERR_STATE,               "GHANA-OPERAT000002",     "ERROR", false, "Look at the project's status first.") \

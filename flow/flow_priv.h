@@ -56,14 +56,4 @@ struct wishes {
 /* flow_switch_changed(): look at the project again; `restart`: its switch worker starts anew. */
 void flow_switch_changed(struct flow *f, const char *project_id, bool restart);
 
-/* Steps of a project, freed at the end of the scope. */
-struct step_rows {
-    struct step *rows;
-    size_t count;
-};
-static inline void step_rows_done(struct step_rows *s)
-{
-    step_list_free(s->rows, s->count);
-}
-
 #endif

@@ -1,5 +1,6 @@
 #include "store/project.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,7 +9,9 @@
 #include "base/json.h"
 #include "store/db.h"
 #include "store/history.h"
+#include "store/label_in.h"
 #include "store/pair_in.h"
+#include "store/ticket.h"
 
 #include "base/banned.h"
 
@@ -25,7 +28,10 @@ static const char *const status_texts[] = { PROJECT_STATUS_TABLE(TEXT_) };
     "p.id, p.name, p.type, p.owner, p.status, p.source_id, p.sink_id, " config                     \
     ", p.created_at, p.modified_at, p.started_at, p.finished_at, p.direction, p.forward_id,"       \
     " (SELECT r.id FROM project r WHERE r.forward_id = p.id AND r.status <> 'DELETED'"             \
-    "  ORDER BY r.seq DESC LIMIT 1), p.turn"
+    "  ORDER BY r.seq DESC LIMIT 1), p.turn, p.alarming, p.passed,"                                \
+    " (SELECT json_group_array(json_object('id', l.id, 'name', l.name, 'creator', l.creator,"      \
+    "  'type', 1, 'count', l.projects)) FROM project_label x JOIN label l ON l.seq = x.label"      \
+    "  WHERE x.project_id = p.id)"
 #define COLUMNS COLUMNS_WITH("p.config")
 
 const char *project_status_text(enum project_status s)
@@ -63,6 +69,8 @@ void project_free(struct project *p)
     free(p->owner);
     json_putp(&p->config);
     json_putp(&p->turn);
+    json_putp(&p->labels);
+    free(p->passed);
     free(p);
 }
 
@@ -83,8 +91,11 @@ static int read_row(struct query *q, struct project **ret, struct err *err)
     (void)snprintf(p->id, sizeof(p->id), "%s", query_peek_text(q, 0));
     if (query_get_text(q, 1, &p->name, err) < 0 || query_get_text(q, 2, &p->type, err) < 0 ||
         query_get_text(q, 3, &p->owner, err) < 0 || query_get_json(q, 7, &p->config, err) < 0 ||
-        query_get_json(q, 15, &p->turn, err) < 0)
+        query_get_json(q, 15, &p->turn, err) < 0 || query_get_text(q, 17, &p->passed, err) < 0)
         return -1;
+    if (strcmp(query_peek_text(q, 18), "[]") != 0 && query_get_json(q, 18, &p->labels, err) < 0)
+        return -1;
+    p->alarming = query_get_i64(q, 16) != 0;
     if (!project_status_parse(query_peek_text(q, 4), &p->status))
         return err_set(err, ERR_STORE, "project %s has an unknown status %s", p->id,
                        query_peek_text(q, 4));
@@ -175,6 +186,7 @@ int store_project_add(struct store *st, struct project *p, struct err *err)
     if (store_borrow(st, &l, err) < 0 || txn_begin(&t, l.db, err) < 0 ||
         check_limit(l.db, err) < 0 || forget_deleted(l.db, err) < 0 ||
         (p->reverse && pair_check_new(l.db, p->forward_id, err) < 0) || insert(l.db, p, err) < 0 ||
+        label_attach(l.db, p->id, p->labels, err) < 0 ||
         history_add(l.db, p->id, "INFO", "project_created", "created by a user", err) < 0 ||
         (p->reverse && pair_tell_new(l.db, p, err) < 0))
         return -1;
@@ -312,18 +324,146 @@ int store_project_set_config(struct store *st, const char *id, unsigned statuses
     return txn_commit(&t, err) < 0 ? -1 : 1;
 }
 
-#define LIST_FROM                                                                                  \
-    " FROM project p JOIN source s ON s.id = p.source_id JOIN source k ON k.id = p.sink_id"        \
-    " WHERE p.status IN (SELECT value FROM json_each(?1))"                                         \
-    " AND (?2 IS NULL OR p.name LIKE ?2 ESCAPE '\\' OR p.id LIKE ?2 ESCAPE '\\')"                  \
-    " AND (?3 IS NULL OR p.type = ?3)"                                                             \
-    " AND (?4 IS NULL OR s.type IN (SELECT value FROM json_each(?4)))"                             \
-    " AND (?5 IS NULL OR k.type IN (SELECT value FROM json_each(?5)))"
+/* ---------------------------------------------------------------------- small changes */
+
+static int rename_row(struct db *h, const char *id, unsigned statuses, const char *name,
+                      struct err *err)
+{
+    static const char sql[] = "UPDATE project SET name = ?2, modified_at = ?3,"
+                              " config = json_set(config, '$.name', ?2) WHERE id = ?1"
+                              " AND status IN (SELECT value FROM json_each(?4))";
+    _cleanup_(json_putp)
+    struct json_object *list = status_list(statuses);
+    _cleanup_(query_done)
+    struct query q = { 0 };
+
+    if (query_open(&q, h, sql, err) < 0)
+        return -1;
+    query_text(&q, 1, id);
+    query_text(&q, 2, name);
+    query_i64(&q, 3, clock_now_s());
+    query_json(&q, 4, list);
+    if (query_run(&q, err) == 0)
+        return (int)db_changes(h);
+    if (query_is_unique(&q))
+        return err_set(err, ERR_NAME_TAKEN, "a project named %s exists already", name);
+    return -1;
+}
+
+int store_project_rename(struct store *st, const char *id, unsigned statuses, const char *name,
+                         const char *told, struct err *err)
+{
+    _cleanup_(store_return)
+    struct lease l = { 0 };
+    _cleanup_(txn_done)
+    struct txn t = { 0 };
+    int r;
+
+    if (store_borrow(st, &l, err) < 0 || txn_begin(&t, l.db, err) < 0)
+        return -1;
+    r = rename_row(l.db, id, statuses, name, err);
+    if (r <= 0)
+        return r;
+    if (history_add(l.db, id, "INFO", "project_renamed", told, err) < 0)
+        return -1;
+    return txn_commit(&t, err) < 0 ? -1 : 1;
+}
+
+int store_project_alarm(struct store *st, const char *id, bool alarming, struct err *err)
+{
+    static const char sql[] = "UPDATE project SET alarming = ?2 WHERE id = ?1 AND alarming <> ?2";
+    _cleanup_(store_return)
+    struct lease l = { 0 };
+    _cleanup_(query_done)
+    struct query q = { 0 };
+
+    if (store_borrow(st, &l, err) < 0 || query_open(&q, l.db, sql, err) < 0)
+        return -1;
+    query_text(&q, 1, id);
+    query_i64(&q, 2, alarming);
+    return query_run(&q, err) < 0 ? -1 : (int)db_changes(l.db);
+}
+
+static int pass_row(struct db *h, const char *id, const char *step, struct err *err)
+{
+    static const char sql[] = "UPDATE project SET passed = ?2, modified_at = ?3"
+                              " WHERE id = ?1 AND status = 'RUNNING' AND passed IS NOT ?2";
+    _cleanup_(query_done)
+    struct query q = { 0 };
+
+    if (query_open(&q, h, sql, err) < 0)
+        return -1;
+    query_text(&q, 1, id);
+    query_text(&q, 2, step);
+    query_i64(&q, 3, clock_now_s());
+    return query_run(&q, err) < 0 ? -1 : (int)db_changes(h);
+}
+
+int store_project_pass(struct store *st, const char *id, const char *step, const char *user,
+                       struct err *err)
+{
+    char told[256];
+    _cleanup_(store_return)
+    struct lease l = { 0 };
+    _cleanup_(txn_done)
+    struct txn t = { 0 };
+    int r;
+
+    (void)snprintf(told, sizeof(told), "%.128s: goes on behind %s", user, step);
+    if (store_borrow(st, &l, err) < 0 || txn_begin(&t, l.db, err) < 0)
+        return -1;
+    r = pass_row(l.db, id, step, err);
+    if (r <= 0)
+        return r;
+    if (history_add(l.db, id, "INFO", "step_passed", told, err) < 0)
+        return -1;
+    return txn_commit(&t, err) < 0 ? -1 : 1;
+}
+
+int store_project_ticket(struct store *st, const char *id, const char *action, const char *user,
+                         const char *told, int64_t *ret, struct err *err)
+{
+    char text[1200];
+    int64_t number = 0;
+    _cleanup_(store_return)
+    struct lease l = { 0 };
+    _cleanup_(txn_done)
+    struct txn t = { 0 };
+
+    if (store_borrow(st, &l, err) < 0 || txn_begin(&t, l.db, err) < 0 ||
+        ticket_add(l.db, id, action, user, &number, err) < 0)
+        return -1;
+    (void)snprintf(text, sizeof(text), "ticket %" PRId64 ": %.128s: %s: %.800s", number, user,
+                   action, told);
+    if (history_add(l.db, id, "INFO", "component_updated", text, err) < 0 ||
+        txn_commit(&t, err) < 0)
+        return -1;
+    *ret = number;
+    return 0;
+}
+
+/* ---------------------------------------------------------------------- lists */
+
+/*
+ * ?5 and ?6 are looked up for a project only when they are given, and the row of a project only
+ * when it is not left out by its status, which the index of the order has.
+ */
+#define LIST_WHERE                                                                                 \
+    " WHERE (p.status IN (SELECT value FROM json_each(?1))"                                        \
+    "  OR (?2 AND p.status = 'RUNNING' AND p.alarming))"                                           \
+    " AND (?3 IS NULL OR p.name LIKE ?3 ESCAPE '\\' OR p.id LIKE ?3 ESCAPE '\\')"                  \
+    " AND (?4 IS NULL OR p.type = ?4)"                                                             \
+    " AND (?5 IS NULL OR EXISTS (SELECT 1 FROM source s WHERE s.id = p.source_id"                  \
+    "  AND s.type IN (SELECT value FROM json_each(?5))))"                                          \
+    " AND (?6 IS NULL OR EXISTS (SELECT 1 FROM source s WHERE s.id = p.sink_id"                    \
+    "  AND s.type IN (SELECT value FROM json_each(?6))))"                                          \
+    " AND (?7 IS NULL OR EXISTS (SELECT 1 FROM project_label x JOIN label l ON l.seq = x.label"    \
+    "  WHERE x.project_id = p.id AND l.id IN (SELECT value FROM json_each(?7))))"
 
 /* What the filter binds, made once for the count and the page. */
 struct bound_filter {
     char *like;
-    struct json_object *statuses, *source_types, *sink_types;
+    struct json_object *statuses, *source_types, *sink_types, *label_ids;
 };
 
 static void bound_filter_done(struct bound_filter *b)
@@ -332,78 +472,116 @@ static void bound_filter_done(struct bound_filter *b)
     json_putp(&b->statuses);
     json_putp(&b->source_types);
     json_putp(&b->sink_types);
+    json_putp(&b->label_ids);
 }
 
-static void bind_filter(struct query *q, const struct bound_filter *b, const char *type)
+static void bind_filter(struct query *q, const struct bound_filter *b,
+                        const struct project_filter *f)
 {
     query_json(q, 1, b->statuses);
-    query_text(q, 2, b->like);
-    query_text(q, 3, type);
-    query_json(q, 4, b->source_types);
-    query_json(q, 5, b->sink_types);
+    query_i64(q, 2, f->alarming);
+    query_text(q, 3, b->like);
+    query_text(q, 4, f->type);
+    query_json(q, 5, b->source_types);
+    query_json(q, 6, b->sink_types);
+    query_json(q, 7, b->label_ids);
 }
 
-static int count_rows(struct db *h, const struct bound_filter *b, const char *type, int64_t *ret,
-                      struct err *err)
+static int count_rows(struct db *h, const struct bound_filter *b, const struct project_filter *f,
+                      int64_t *ret, struct err *err)
 {
-    static const char sql[] = "SELECT COUNT(*)" LIST_FROM;
+    static const char any[] = "SELECT COUNT(*) FROM project p" LIST_WHERE;
+    static const char by_status[] =
+        "SELECT COUNT(*) FROM project p WHERE p.status IN (SELECT value FROM json_each(?1))";
+    bool plain = b->like == NULL && f->type == NULL && b->source_types == NULL &&
+                 b->sink_types == NULL && b->label_ids == NULL && !f->alarming;
     _cleanup_(query_done)
     struct query q = { 0 };
 
-    if (query_open(&q, h, sql, err) < 0)
+    if (query_open(&q, h, plain ? by_status : any, err) < 0)
         return -1;
-    bind_filter(&q, b, type);
+    if (plain)
+        query_json(&q, 1, b->statuses);
+    else
+        bind_filter(&q, b, f);
     if (query_step(&q, err) < 0)
         return -1;
     *ret = query_get_i64(&q, 0);
     return 0;
 }
 
-int store_project_list(struct store *st, const struct project_filter *f, struct project ***ret,
-                       size_t *ret_count, int64_t *ret_total, struct err *err)
+/*
+ * One text an order, so that each goes along its index and ends with the page; seq breaks ties
+ * within a second. Of the mapping only the mode: a page of projects with thousands of tables each
+ * would not fit the daemon's memory.
+ */
+#define LIST_ORDERED(order)                                                                        \
+    "SELECT " COLUMNS_WITH(                                                                        \
+        "json_replace(p.config, '$.transferMapping',"                                              \
+        " json_object('mode', p.config ->> '$.transferMapping.mode'))") " FROM project "           \
+                                                                        "p" LIST_WHERE             \
+                                                                        " ORDER BY " order         \
+                                                                        " LIMIT ?8 OFFSET ?9"
+
+static const char *list_sql(const struct page *page)
 {
-    /*
-     * ?9 is 1 or -1: turns the order round; seq breaks ties within a second. Of the mapping only
-     * the mode: a page of projects with thousands of tables each would not fit the daemon's memory.
-     */
-    static const char sql[] =
-        "SELECT " COLUMNS_WITH("json_replace(p.config, '$.transferMapping',"
-                               " json_object('mode', p.config ->> '$.transferMapping.mode'))")
-            LIST_FROM " ORDER BY CASE WHEN ?8 THEN p.modified_at ELSE p.created_at END * ?9,"
-                      " p.seq * ?9 LIMIT ?6 OFFSET ?7";
-    _cleanup_(bound_filter_done)
-    struct bound_filter b = {
-        .statuses = status_list(f->statuses != 0 ? f->statuses : ~(1U << PS_DELETED)),
-        .source_types = db_text_list(f->source_types),
-        .sink_types = db_text_list(f->sink_types),
-    };
-    _cleanup_(store_return)
-    struct lease l = { 0 };
+    static const char created[] = LIST_ORDERED("p.created_at, p.seq");
+    static const char created_last[] = LIST_ORDERED("p.created_at DESC, p.seq DESC");
+    static const char modified[] = LIST_ORDERED("p.modified_at, p.seq");
+    static const char modified_last[] = LIST_ORDERED("p.modified_at DESC, p.seq DESC");
+
+    if (page->by_modified)
+        return page->ascending ? modified : modified_last;
+    return page->ascending ? created : created_last;
+}
+
+static int read_page(struct db *h, const struct bound_filter *b, const struct project_filter *f,
+                     struct project **list, size_t *ret_count, struct err *err)
+{
     _cleanup_(query_done)
     struct query q = { 0 };
-    struct project **list;
-    int64_t total = 0;
     size_t n = 0;
     int r;
 
-    if (db_like(f->search, &b.like, err) < 0 || store_borrow(st, &l, err) < 0 ||
-        count_rows(l.db, &b, f->type, &total, err) < 0 || query_open(&q, l.db, sql, err) < 0)
+    if (query_open(&q, h, list_sql(&f->page), err) < 0)
         return -1;
-    bind_filter(&q, &b, f->type);
-    query_i64(&q, 6, db_limit(&f->page));
-    query_i64(&q, 7, db_offset(&f->page));
-    query_i64(&q, 8, f->page.by_modified);
-    query_i64(&q, 9, f->page.ascending ? 1 : -1);
-    list = calloc((size_t)db_limit(&f->page), sizeof(struct project *));
-    if (list == NULL)
-        return err_set(err, ERR_NOMEM, "out of memory");
+    bind_filter(&q, b, f);
+    query_i64(&q, 8, db_limit(&f->page));
+    query_i64(&q, 9, db_offset(&f->page));
     while ((r = query_step(&q, err)) > 0) {
         r = read_row(&q, &list[n], err);
         if (r < 0)
             break;
         n++;
     }
-    if (r < 0) {
+    *ret_count = n;
+    return r;
+}
+
+int store_project_list(struct store *st, const struct project_filter *f, struct project ***ret,
+                       size_t *ret_count, int64_t *ret_total, struct err *err)
+{
+    unsigned statuses = f->statuses != 0 || f->alarming ? f->statuses : ~(1U << PS_DELETED);
+    _cleanup_(bound_filter_done)
+    struct bound_filter b = {
+        .statuses = status_list(statuses),
+        .source_types = db_text_list(f->source_types),
+        .sink_types = db_text_list(f->sink_types),
+        .label_ids = db_text_list(f->label_ids),
+    };
+    _cleanup_(store_return)
+    struct lease l = { 0 };
+    struct project **list;
+    int64_t total = 0;
+    size_t n = 0;
+
+    if (db_like(f->search, &b.like, err) < 0 || store_borrow(st, &l, err) < 0 ||
+        count_rows(l.db, &b, f, &total, err) < 0)
+        return -1;
+    list = calloc((size_t)db_limit(&f->page), sizeof(struct project *));
+    if (list == NULL)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    if (read_page(l.db, &b, f, list, &n, err) < 0) {
         project_list_free(list, n);
         return -1;
     }

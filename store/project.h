@@ -41,6 +41,11 @@ struct project {
     char forward_id[ID_MAX];  /* of a reverse project; else "" */
     char reverse_id[ID_MAX];  /* the latest one that isn't deleted; "": there is none */
     struct json_object *turn; /* as docs/channel.md "turn" tells it; NULL: not yet */
+
+    struct json_object *labels; /* array of {id, name, creator, type, count}; NULL: none. To add:
+                                 * array of ids */
+    bool alarming;              /* an alert of it is on (store_project_alarm) */
+    char *passed;               /* the last step behind which a person let it go on, or NULL */
 };
 
 struct step {
@@ -87,10 +92,34 @@ int store_project_move(struct store *st, const char *id, enum project_status fro
 int store_project_set_config(struct store *st, const char *id, unsigned statuses,
                              struct json_object *config, const char *told, struct err *err);
 
+/* store_project_rename(): ERR_PROJECT_NOT_FOUND, ERR_NAME_TAKEN. Returns 1, 0 when the project is
+ * in none of `statuses`. `told` as above. */
+int store_project_rename(struct store *st, const char *id, unsigned statuses, const char *name,
+                         const char *told, struct err *err);
+/* store_project_alarm(): whether an alert of it is on; writes only what is new. Returns 1: it was.
+ * A list's filter RUNNING_ALARMING and alarmStats show it. */
+int store_project_alarm(struct store *st, const char *id, bool alarming, struct err *err);
+/*
+ * store_project_pass() - a person lets a RUNNING project go on behind this step
+ *
+ * Returns 1, 0 when it has been passed already or the project is not RUNNING. With an event.
+ */
+int store_project_pass(struct store *st, const char *id, const char *step, const char *user,
+                       struct err *err);
+/*
+ * store_project_ticket() - a number for what a client asked to be changed, and an event of it
+ *
+ * The number stands in front of `told`. ERR_PROJECT_NOT_FOUND.
+ */
+int store_project_ticket(struct store *st, const char *id, const char *action, const char *user,
+                         const char *told, int64_t *ret, struct err *err);
+
 struct project_filter {
     const char *search; /* part of name or id */
     const char *type;
     unsigned statuses;               /* bit set of 1U << PS_…; 0: all but DELETED */
+    bool alarming;                   /* beside those of `statuses`: RUNNING ones with an alert */
+    const char *const *label_ids;    /* with at least one of them; NULL-terminated or NULL */
     const char *const *source_types; /* NULL-terminated or NULL */
     const char *const *sink_types;
     struct page page;
@@ -113,6 +142,18 @@ int store_step_plan(struct store *st, const char *project_id, const struct step 
 /* store_step_list(): in their order. */
 int store_step_list(struct store *st, const char *project_id, struct step **ret, size_t *ret_count,
                     struct err *err);
+/*
+ * store_step_page() - the steps of several projects with one statement: of ids[i] in ret[i]
+ *
+ * `ret` is zeroed by the caller, who frees each (step_rows_done), also after an error.
+ */
+struct step_rows {
+    struct step *rows;
+    size_t count;
+};
+void step_rows_done(struct step_rows *s);
+int store_step_page(struct store *st, struct project *const *projects, size_t count,
+                    struct step_rows *ret, struct err *err);
 /*
  * store_step_move() - from one of a set of statuses (bits 1U << SS_…) to another, by comparing
  * Returns 1 when moved, 0 when it was in none of them, -1 on error. Sets the times; SS_RUNNING and

@@ -8,6 +8,7 @@
 #include "store/db.h"
 #include "store/history.h"
 #include "store/project.h"
+#include "store/ticket.h"
 
 #include "base/banned.h"
 
@@ -54,11 +55,11 @@ static int check_project(struct db *h, const char *project_id, unsigned statuses
 }
 
 static int insert(struct db *h, const char *project_id, int64_t start_timestamp, const char *user,
-                  struct reset *ret, struct err *err)
+                  const struct reset *ret, struct err *err)
 {
     static const char sql[] =
         "INSERT INTO start_reset (id, project_id, start_timestamp, user, requested_at)"
-        " VALUES (?1, ?2, ?3, ?4, ?5) RETURNING seq";
+        " VALUES (?1, ?2, ?3, ?4, ?5)";
     _cleanup_(query_done)
     struct query q = { 0 };
 
@@ -69,9 +70,6 @@ static int insert(struct db *h, const char *project_id, int64_t start_timestamp,
     query_i64(&q, 3, start_timestamp);
     query_text(&q, 4, user);
     query_i64(&q, 5, clock_now_s());
-    if (query_step(&q, err) < 0)
-        return -1;
-    ret->number = query_get_i64(&q, 0);
     return query_run(&q, err);
 }
 
@@ -102,6 +100,7 @@ static int change(struct db *h, const char *project_id, int64_t start_timestamp,
                    "%.128s: at its next start incremental begins at %s UTC (%s)", user,
                    clock_text(start_timestamp, time), ret->id);
     if (run_for(h, older, project_id, err) < 0 ||
+        ticket_add(h, project_id, "ResetIncrStartTimestamp", user, &ret->number, err) < 0 ||
         insert(h, project_id, start_timestamp, user, ret, err) < 0 ||
         run_for(h, pull, project_id, err) < 0 || run_for(h, left, project_id, err) < 0)
         return -1;
@@ -166,7 +165,7 @@ int store_reset_withdraw(struct store *st, const char *project_id, unsigned stat
 int store_reset_waiting(struct store *st, const char *project_id, struct reset *ret,
                         struct err *err)
 {
-    static const char sql[] = "SELECT id, seq, start_timestamp FROM start_reset"
+    static const char sql[] = "SELECT id, start_timestamp FROM start_reset"
                               " WHERE project_id = ?1 AND done_at IS NULL";
     _cleanup_(store_return)
     struct lease l = { 0 };
@@ -184,8 +183,7 @@ int store_reset_waiting(struct store *st, const char *project_id, struct reset *
     if (r == 0)
         return 0;
     (void)snprintf(ret->id, sizeof(ret->id), "%s", query_peek_text(&q, 0));
-    ret->number = query_get_i64(&q, 1);
-    ret->start_timestamp = query_get_i64(&q, 2);
+    ret->start_timestamp = query_get_i64(&q, 1);
     return 0;
 }
 

@@ -7,7 +7,7 @@
 
 struct reset {
     char id[ID_MAX]; /* rs_…; "" : none waits */
-    int64_t number;  /* the ticket a client gets */
+    int64_t number;  /* the ticket a client gets; of store_reset_request() only */
     int64_t start_timestamp;
 };
 

@@ -187,8 +187,50 @@ static const char v3[] =
 /* Accounts: audit events, what access keys and users tell of themselves. */
 static const char v4[] = "";
 
-/* Labels, and what belongs to the project's lists. */
-static const char v5[] = "";
+/*
+ * Labels, and what belongs to the project's lists. Triggers keep a label's number of projects; a
+ * deleted project has no labels. The two orders of a list end with the status, so that most of
+ * what a filter leaves out is left out without reading the project's row. A ticket's number is
+ * never given out again.
+ */
+static const char v5[] =
+    "CREATE TABLE label ("
+    " seq INTEGER PRIMARY KEY,"
+    " id TEXT NOT NULL UNIQUE,"
+    " name TEXT NOT NULL UNIQUE,"
+    " creator TEXT NOT NULL,"
+    " projects INTEGER NOT NULL DEFAULT 0,"
+    " created_at INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE TABLE project_label ("
+    " project_id TEXT NOT NULL REFERENCES project (id) ON DELETE CASCADE,"
+    " label INTEGER NOT NULL REFERENCES label (seq) ON DELETE CASCADE,"
+    " PRIMARY KEY (project_id, label)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX project_label_label ON project_label (label);"
+    "CREATE TRIGGER label_given AFTER INSERT ON project_label BEGIN"
+    " UPDATE label SET projects = projects + 1 WHERE seq = new.label; END;"
+    "CREATE TRIGGER label_taken AFTER DELETE ON project_label BEGIN"
+    " UPDATE label SET projects = projects - 1 WHERE seq = old.label; END;"
+    "CREATE TRIGGER label_deleted_project AFTER UPDATE OF status ON project"
+    " WHEN new.status = 'DELETED' BEGIN"
+    " DELETE FROM project_label WHERE project_id = new.id; END;"
+
+    "ALTER TABLE project ADD COLUMN alarming INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE project ADD COLUMN passed TEXT;" /* the step that a person let it go on behind */
+    "CREATE INDEX project_created ON project (created_at, seq, status);"
+    "CREATE INDEX project_modified ON project (modified_at, seq, status);"
+
+    "CREATE TABLE ticket ("
+    " seq INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " project_id TEXT NOT NULL REFERENCES project (id) ON DELETE CASCADE,"
+    " action TEXT NOT NULL,"
+    " user TEXT NOT NULL,"
+    " at INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX ticket_project ON ticket (project_id, seq);"
+    "INSERT INTO sqlite_sequence (name, seq)" /* resets had numbers of their own */
+    " SELECT 'ticket', seq FROM sqlite_sequence WHERE name = 'start_reset';";
 
 /* Time series of steps, alerts. */
 static const char v6[] = "";

@@ -189,6 +189,40 @@ int store_source_usable(struct store *st, const char *id, struct source **ret, s
     return get_row(l.db, id, SEEN_USED, ret, err);
 }
 
+int store_source_named(struct store *st, struct json_object *ids, struct source ***ret,
+                       size_t *ret_count, struct err *err)
+{
+    static const char sql[] =
+        "SELECT " COLUMNS " FROM source WHERE id IN (SELECT value FROM json_each(?1))";
+    _cleanup_(store_return)
+    struct lease l = { 0 };
+    _cleanup_(query_done)
+    struct query q = { 0 };
+    struct source **list;
+    size_t n = 0;
+    int r;
+
+    if (store_borrow(st, &l, err) < 0 || query_open(&q, l.db, sql, err) < 0)
+        return -1;
+    query_json(&q, 1, ids);
+    list = calloc(MAX(json_len(ids), (size_t)1), sizeof(struct source *));
+    if (list == NULL)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    while ((r = query_step(&q, err)) > 0 && n < json_len(ids)) {
+        r = read_row(&q, &list[n], err);
+        if (r < 0)
+            break;
+        n++;
+    }
+    if (r < 0) {
+        source_list_free(list, n);
+        return -1;
+    }
+    *ret = list;
+    *ret_count = n;
+    return 0;
+}
+
 int store_source_delete(struct store *st, const char *id, struct err *err)
 {
     static const char sql[] = "UPDATE source SET deleted_at = ?2, modified_at = ?2"

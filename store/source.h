@@ -32,6 +32,10 @@ int store_source_get(struct store *st, const char *id, bool include_deleted, str
                      struct err *err);
 /* store_source_usable(): as get, but of the deleted ones those that a project uses. */
 int store_source_usable(struct store *st, const char *id, struct source **ret, struct err *err);
+/* store_source_named(): those of `ids` (array of text) that there are, also deleted ones, with one
+ * statement, in no order; freed by source_list_free(). */
+int store_source_named(struct store *st, struct json_object *ids, struct source ***ret,
+                       size_t *ret_count, struct err *err);
 /* store_source_delete(): hides it from lists; projects that use it keep working (oms-api.md 4.14).
  */
 int store_source_delete(struct store *st, const char *id, struct err *err);

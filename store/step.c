@@ -33,6 +33,12 @@ void step_list_free(struct step *steps, size_t count)
     free(steps);
 }
 
+void step_rows_done(struct step_rows *s)
+{
+    step_list_free(s->rows, s->count);
+    *s = (struct step_rows){ 0 };
+}
+
 static int insert(struct db *h, const char *project_id, const struct step *s, struct err *err)
 {
     static const char sql[] = "INSERT INTO step (project_id, name, place, status)"
@@ -102,42 +108,82 @@ static int read_row(struct query *q, const char *project_id, struct step *s, str
     return 0;
 }
 
+/* Conflicts are looked up where there can be some. */
+#define COLUMNS                                                                                    \
+    "place, name, status, progress, info, error, checkpoint, started_at, finished_at,"             \
+    " CASE WHEN name IN ('INCR_TRANSFER', 'REVERSE_INCR_TRANSFER') THEN (SELECT"                   \
+    "  json_object('total', COALESCE(SUM(total), 0), 'kept', COALESCE(SUM(kept), 0),"              \
+    "  'byKind', json(json_group_object(kind, total))) FROM conflict_count c"                      \
+    "  WHERE c.project_id = step.project_id AND c.step = step.name) END"
+
+enum { STEPS_MAX = 32 }; /* of a project; more than there are names */
+
+static int add_row(struct query *q, const char *project_id, struct step_rows *to, struct err *err)
+{
+    if (to->rows == NULL)
+        to->rows = calloc(STEPS_MAX, sizeof(*to->rows));
+    if (to->rows == NULL)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    return to->count == STEPS_MAX ? 0 : read_row(q, project_id, &to->rows[to->count++], err);
+}
+
 int store_step_list(struct store *st, const char *project_id, struct step **ret, size_t *ret_count,
                     struct err *err)
 {
-    static const char sql[] =
-        "SELECT place, name, status, progress, info, error, checkpoint, started_at, finished_at,"
-        " (SELECT json_object('total', COALESCE(SUM(total), 0), 'kept', COALESCE(SUM(kept), 0),"
-        "  'byKind', json(json_group_object(kind, total))) FROM conflict_count c"
-        "  WHERE c.project_id = ?1 AND c.step = step.name)"
-        " FROM step WHERE project_id = ?1 ORDER BY place";
-    enum { STEPS_MAX = 32 }; /* more than there are names */
+    static const char sql[] = "SELECT " COLUMNS " FROM step WHERE project_id = ?1 ORDER BY place";
+    _cleanup_(step_rows_done)
+    struct step_rows list = { 0 };
     _cleanup_(store_return)
     struct lease l = { 0 };
     _cleanup_(query_done)
     struct query q = { 0 };
-    struct step *list;
-    size_t n = 0;
     int r;
 
     if (store_borrow(st, &l, err) < 0 || query_open(&q, l.db, sql, err) < 0)
         return -1;
-    list = calloc(STEPS_MAX, sizeof(*list));
-    if (list == NULL)
-        return err_set(err, ERR_NOMEM, "out of memory");
     query_text(&q, 1, project_id);
-    while ((r = query_step(&q, err)) > 0 && n < STEPS_MAX) {
-        r = read_row(&q, project_id, &list[n++], err);
-        if (r < 0)
-            break;
-    }
-    if (r < 0) {
-        step_list_free(list, n);
+    while ((r = query_step(&q, err)) > 0)
+        if (add_row(&q, project_id, &list, err) < 0)
+            return -1;
+    if (r < 0)
         return -1;
-    }
-    *ret = list;
-    *ret_count = n;
+    *ret = take_ptr(list.rows);
+    *ret_count = list.count;
+    list.count = 0;
     return 0;
+}
+
+static struct json_object *id_list(struct project *const *projects, size_t count)
+{
+    struct json_object *ids = json_object_new_array();
+
+    for (size_t i = 0; i < count; i++)
+        (void)json_object_array_add(ids, json_object_new_string(projects[i]->id));
+    return ids;
+}
+
+int store_step_page(struct store *st, struct project *const *projects, size_t count,
+                    struct step_rows *ret, struct err *err)
+{
+    static const char sql[] = "SELECT " COLUMNS ", project_id FROM step WHERE project_id IN"
+                              " (SELECT value FROM json_each(?1)) ORDER BY place";
+    _cleanup_(json_putp)
+    struct json_object *ids = id_list(projects, count);
+    _cleanup_(store_return)
+    struct lease l = { 0 };
+    _cleanup_(query_done)
+    struct query q = { 0 };
+    int r;
+
+    if (store_borrow(st, &l, err) < 0 || query_open(&q, l.db, sql, err) < 0)
+        return -1;
+    query_json(&q, 1, ids);
+    while ((r = query_step(&q, err)) > 0)
+        for (size_t i = 0; i < count; i++)
+            if (strcmp(projects[i]->id, query_peek_text(&q, 10)) == 0 &&
+                add_row(&q, projects[i]->id, &ret[i], err) < 0)
+                return -1;
+    return r;
 }
 
 static struct json_object *status_list(unsigned set)

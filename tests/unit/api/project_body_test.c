@@ -94,7 +94,7 @@ static void names_what_does_not_fit(void **state)
           "transferMapping.databases[0]" },
         { ALL ",\"commonTransferConfig\":{\"controlSchema\":\"mysql\"}}",
           "commonTransferConfig.controlSchema" },
-        { ALL ",\"labelIds\":[\"l_1\"]}", "labelIds" },
+        { ALL ",\"labelIds\":[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\"]}", "labelIds" },
     };
 
     (void)state;

@@ -209,6 +209,98 @@ static void a_list_leaves_the_objects_out(void **state)
     assert_string_equal(json_text(p->config), text);
 }
 
+static void a_name_changes_in_some_statuses_only(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = { 0 };
+    char id[ID_MAX], other[ID_MAX];
+    _cleanup_(project_freep)
+    struct project *p = NULL;
+
+    assert_ok(add_project(f->store, "admin", "a", id, &err));
+    assert_ok(add_project(f->store, "admin", "b", other, &err));
+    assert_err(store_project_rename(f->store, id, 1U << PS_INIT, "b", "why", &err), ERR_NAME_TAKEN);
+    assert_int_equal(store_project_rename(f->store, id, 1U << PS_FAILED, "c", "why", &err), 0);
+    assert_int_equal(store_project_rename(f->store, id, 1U << PS_INIT, "c", "why", &err), 1);
+    assert_ok(store_project_get(f->store, id, &p, &err));
+    assert_string_equal(p->name, "c");
+    assert_string_equal(json_get_str(p->config, "name", ""), "c");
+}
+
+static void alarming_ones_are_told_apart_from_running_ones(void **state)
+{
+    struct fixture *f = *state;
+    struct project_filter filter = { .alarming = true, .page = { 1, 10, false, true } };
+    struct err err = { 0 };
+    char a[ID_MAX], b[ID_MAX];
+
+    assert_ok(add_project(f->store, "admin", "a", a, &err));
+    assert_ok(add_project(f->store, "admin", "b", b, &err));
+    assert_int_equal(store_project_alarm(f->store, a, true, &err), 1);
+    assert_int_equal(store_project_alarm(f->store, a, true, &err), 0);
+    expect_list(f->store, &filter, 0, ""); /* it does not run */
+    assert_ok(store_project_move(f->store, a, PS_INIT, PS_RUNNING, "go", &err));
+    assert_ok(store_project_move(f->store, b, PS_INIT, PS_RUNNING, "go", &err));
+    expect_list(f->store, &filter, 1, "a");
+    filter.statuses = 1U << PS_RUNNING;
+    expect_list(f->store, &filter, 2, "a,b");
+    assert_int_equal(store_project_alarm(f->store, a, false, &err), 1);
+    filter.statuses = 0;
+    expect_list(f->store, &filter, 0, "");
+}
+
+static void a_wait_is_passed_once_and_tickets_rise(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = { 0 };
+    char id[ID_MAX];
+    _cleanup_(project_freep)
+    struct project *p = NULL;
+    int64_t first = 0, second = 0;
+
+    assert_ok(add_project(f->store, "admin", "a", id, &err));
+    assert_int_equal(store_project_pass(f->store, id, "STRUCT_TRANSFER", "u", &err), 0);
+    assert_ok(store_project_move(f->store, id, PS_INIT, PS_RUNNING, "go", &err));
+    assert_int_equal(store_project_pass(f->store, id, "STRUCT_TRANSFER", "u", &err), 1);
+    assert_int_equal(store_project_pass(f->store, id, "STRUCT_TRANSFER", "u", &err), 0);
+    assert_ok(store_project_get(f->store, id, &p, &err));
+    assert_string_equal(p->passed, "STRUCT_TRANSFER");
+    assert_ok(store_project_ticket(f->store, id, "UpdateStore", "u", "a = 1", &first, &err));
+    assert_ok(store_project_ticket(f->store, id, "UpdateStore", "u", "a = 2", &second, &err));
+    assert_true(first > 0 && second > first);
+    assert_err(store_project_ticket(f->store, "np_no", "X", "u", "t", &first, &err),
+               ERR_PROJECT_NOT_FOUND);
+}
+
+static void the_steps_of_a_page_come_with_one_call(void **state)
+{
+    struct fixture *f = *state;
+    struct project_filter all = { .page = { 1, 10, false, true } };
+    char one[] = "TRANSFER_PRECHECK", two[] = "FULL_TRANSFER";
+    const struct step steps[] = { { .name = one, .order = 1 }, { .name = two, .order = 2 } };
+    struct step_rows rows[2] = { 0 };
+    struct project **list = NULL;
+    struct err err = { 0 };
+    char a[ID_MAX], b[ID_MAX];
+    size_t n = 0;
+    int64_t total = 0;
+
+    assert_ok(add_project(f->store, "admin", "a", a, &err));
+    assert_ok(add_project(f->store, "admin", "b", b, &err));
+    assert_ok(store_step_plan(f->store, a, steps, 2, &err));
+    assert_ok(store_step_plan(f->store, b, steps, 1, &err));
+    assert_ok(store_project_list(f->store, &all, &list, &n, &total, &err));
+    assert_int_equal(n, 2);
+    assert_ok(store_step_page(f->store, list, n, rows, &err));
+    assert_int_equal(rows[0].count, 2);
+    assert_string_equal(rows[0].rows[1].name, two);
+    assert_int_equal(rows[1].count, 1);
+    assert_string_equal(rows[1].rows[0].project_id, b);
+    step_rows_done(&rows[0]);
+    step_rows_done(&rows[1]);
+    project_list_free(list, n);
+}
+
 static void ids_by_status_and_uses_of_a_source(void **state)
 {
     struct fixture *f = *state;
@@ -314,6 +406,10 @@ int main(void)
         TEST(of_many_threads_one_wins),
         TEST(lists_search_filter_and_page),
         TEST(a_list_leaves_the_objects_out),
+        TEST(a_name_changes_in_some_statuses_only),
+        TEST(alarming_ones_are_told_apart_from_running_ones),
+        TEST(a_wait_is_passed_once_and_tickets_rise),
+        TEST(the_steps_of_a_page_come_with_one_call),
         TEST(ids_by_status_and_uses_of_a_source),
         TEST(a_configuration_is_replaced),
         TEST(the_number_of_projects_is_limited),

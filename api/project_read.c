@@ -1,0 +1,242 @@
+/* What a client reads of projects: lists, one, its steps, progress and history. */
+#include "api/action.h"
+
+#include <string.h>
+
+#include "api/view.h"
+#include "base/json.h"
+#include "store/event.h"
+
+#include "base/banned.h"
+
+/* clang-format off */
+static const char *const project_statuses[] = {
+#define TEXT_(sym, text) text,
+    PROJECT_STATUS_TABLE(TEXT_)
+#undef TEXT_
+    "RUNNING_MODIFYING", "RUNNING_MERGING", "RUNNING_ALARMING", NULL,
+};
+
+const struct field list_event_fields[] = {
+    { .name = "projectId", .alias = "id", .type = FT_STRING, .flags = F_REQUIRED, .min = 1, .max = 39 },
+    PAGE_NUMBER_FIELDS,
+    { 0 },
+};
+
+const struct field list_project_fields[] = {
+    { .name = "searchKey", .type = FT_STRING, .flags = F_NOT_EMPTY, .max = 128 },
+    { .name = "type", .type = FT_STRING, .flags = F_NOT_EMPTY, .max = 32 },
+    { .name = "status", .type = FT_STRINGS, .max = 32, .values = project_statuses },
+    { .name = "labelIds", .type = FT_STRINGS, .max = 5 },
+    { .name = "sourceEndpointTypes", .type = FT_STRINGS, .max = 32 },
+    { .name = "sinkEndpointTypes", .type = FT_STRINGS, .max = 32 },
+    { .name = "visibleSubProject", .type = FT_BOOL },
+    { .name = "needRelatedInfo", .type = FT_BOOL, .fallback = "true" },
+    PAGE_FIELDS,
+    { 0 },
+};
+/* clang-format on */
+
+/* ------------------------------------------------------------------ what belongs to projects */
+
+/* Read for all projects of a page at once: a statement for the steps, one for the sources. */
+struct related {
+    struct source **sources;
+    size_t source_count;
+    struct step_rows *steps; /* one a project; NULL: not asked for */
+    size_t count;
+};
+
+static void related_done(struct related *r)
+{
+    source_list_free(r->sources, r->source_count);
+    for (size_t i = 0; r->steps != NULL && i < r->count; i++)
+        step_rows_done(&r->steps[i]);
+    free(r->steps);
+}
+
+static void add_id(struct json_object *ids, const char *id)
+{
+    for (size_t i = 0; i < json_len(ids); i++)
+        if (strcmp(json_at_str(ids, i), id) == 0)
+            return;
+    (void)json_object_array_add(ids, json_object_new_string(id));
+}
+
+static int read_related(struct call *c, struct project *const *projects, size_t count,
+                        bool with_steps, struct related *ret, struct err *err)
+{
+    _cleanup_(json_putp)
+    struct json_object *ids = json_object_new_array();
+
+    ret->count = count;
+    for (size_t i = 0; i < count; i++) {
+        add_id(ids, projects[i]->source_id);
+        add_id(ids, projects[i]->sink_id);
+    }
+    if (count == 0)
+        return 0;
+    if (store_source_named(c->on->store, ids, &ret->sources, &ret->source_count, err) < 0)
+        return -1;
+    if (!with_steps)
+        return 0;
+    ret->steps = calloc(count, sizeof(*ret->steps));
+    if (ret->steps == NULL)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    return store_step_page(c->on->store, projects, count, ret->steps, err);
+}
+
+/* A source that is gone for good shows as null. */
+static const struct source *source_of(const struct related *r, const char *id)
+{
+    for (size_t i = 0; i < r->source_count; i++)
+        if (strcmp(r->sources[i]->id, id) == 0)
+            return r->sources[i];
+    return NULL;
+}
+
+static struct json_object *show(const struct related *r, const struct project *p, size_t i,
+                                bool brief)
+{
+    const struct project_parts parts = {
+        .project = p,
+        .source = source_of(r, p->source_id),
+        .sink = source_of(r, p->sink_id),
+        .steps = r->steps != NULL ? r->steps[i].rows : NULL,
+        .step_count = r->steps != NULL ? r->steps[i].count : 0,
+        .brief = brief,
+        .related = r->steps != NULL,
+    };
+
+    return view_project(&parts);
+}
+
+/* ------------------------------------------------------------------ lists */
+
+/* RUNNING_ALARMING is told apart from RUNNING by *ret_alarming. */
+static unsigned status_set(struct json_object *words, bool *ret_alarming)
+{
+    unsigned set = 0;
+
+    for (size_t i = 0; i < json_len(words); i++) {
+        enum project_status s;
+        if (project_status_parse(json_at_str(words, i), &s))
+            set |= 1U << s;
+        else if (strcmp(json_at_str(words, i), "RUNNING_ALARMING") == 0)
+            *ret_alarming = true;
+    }
+    return set;
+}
+
+static int show_page(struct call *c, struct project *const *list, size_t count, struct err *err)
+{
+    bool with_related = json_get_bool(c->in, "needRelatedInfo", true);
+    _cleanup_(related_done)
+    struct related related = { 0 };
+
+    if (read_related(c, list, count, with_related, &related, err) < 0)
+        return -1;
+    c->data = json_object_new_array_ext((int)MAX(count, (size_t)1));
+    for (size_t i = 0; i < count; i++)
+        json_object_array_add(c->data, show(&related, list[i], i, true));
+    return 0;
+}
+
+int project_list(struct call *c, struct err *err)
+{
+    struct json_object *statuses = json_get_array(c->in, "status");
+    struct project **list = NULL;
+    size_t count = 0;
+    _cleanup_(freep)
+    const char **sources = call_words(json_get_array(c->in, "sourceEndpointTypes"));
+    _cleanup_(freep)
+    const char **sinks = call_words(json_get_array(c->in, "sinkEndpointTypes"));
+    _cleanup_(freep)
+    const char **labels = call_words(json_get_array(c->in, "labelIds"));
+    struct project_filter filter = {
+        .search = json_get_str(c->in, "searchKey", NULL),
+        .type = json_get_str(c->in, "type", NULL),
+        .source_types = sources,
+        .sink_types = sinks,
+        .label_ids = labels,
+    };
+    int r = 0;
+
+    call_page(c);
+    filter.page = c->page;
+    filter.statuses = status_set(statuses, &filter.alarming);
+    /* statuses that no project of this version can have: nothing matches */
+    if (json_len(statuses) == 0 || filter.statuses != 0 || filter.alarming)
+        r = store_project_list(c->on->store, &filter, &list, &count, &c->total, err);
+    if (r == 0)
+        r = show_page(c, list, count, err);
+    project_list_free(list, count);
+    return r;
+}
+
+/* ------------------------------------------------------------------ one project */
+
+int project_describe(struct call *c, struct err *err)
+{
+    _cleanup_(project_freep)
+    struct project *p = NULL;
+    _cleanup_(related_done)
+    struct related related = { 0 };
+
+    if (store_project_live(c->on->store, json_get_str(c->in, "id", ""), &p, err) < 0 ||
+        read_related(c, &p, 1, true, &related, err) < 0)
+        return -1;
+    c->data = show(&related, p, 0, false);
+    return 0;
+}
+
+int project_steps(struct call *c, struct err *err)
+{
+    _cleanup_(step_rows_done)
+    struct step_rows steps = { 0 };
+    _cleanup_(project_freep)
+    struct project *p = NULL;
+    const char *id = json_get_str(c->in, "id", "");
+
+    if (store_step_list(c->on->store, id, &steps.rows, &steps.count, err) < 0)
+        return -1;
+    /* every project has steps, so its row, whose selection may be large, is read only without */
+    if (steps.count == 0 && store_project_live(c->on->store, id, &p, err) < 0)
+        return -1;
+    c->data = view_steps(steps.rows, steps.count);
+    return 0;
+}
+
+int project_progress(struct call *c, struct err *err)
+{
+    _cleanup_(step_rows_done)
+    struct step_rows steps = { 0 };
+    _cleanup_(project_freep)
+    struct project *p = NULL;
+    const char *id = json_get_str(c->in, "id", "");
+
+    if (store_project_live(c->on->store, id, &p, err) < 0 ||
+        store_step_list(c->on->store, id, &steps.rows, &steps.count, err) < 0)
+        return -1;
+    c->data = view_progress(p, steps.rows, steps.count);
+    return 0;
+}
+
+int project_events(struct call *c, struct err *err)
+{
+    _cleanup_(project_freep)
+    struct project *p = NULL;
+    _cleanup_(json_putp)
+    struct json_object *rows = NULL;
+    const char *id = json_get_str(c->in, "projectId", "");
+
+    call_page(c);
+    if (store_project_live(c->on->store, id, &p, err) < 0 ||
+        store_event_list(c->on->store, id, (int64_t)(c->page.number - 1) * c->page.size,
+                         c->page.size, &rows, &c->total, err) < 0)
+        return -1;
+    c->data = json_object_new_array();
+    for (size_t i = 0; i < json_len(rows); i++)
+        json_object_array_add(c->data, view_event(json_at(rows, i)));
+    return 0;
+}
