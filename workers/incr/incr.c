@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "workers/incr/session.h"
+#include "workers/start/start_tables.h"
 
 #include "base/banned.h"
 
@@ -75,17 +76,6 @@ static int sessions(struct sync *y, struct err *err)
     }
 }
 
-/* As the relay had it when it chose the tables. */
-static int prepare_scope(struct sync *y, struct err *err)
-{
-    const struct task *t = y->w->task;
-
-    scope_fold_case(y->scope, y->source.lower_case_table_names != 0);
-    if (scope_exclude_db(y->scope, t->control_schema) < 0)
-        return err_set(err, ERR_NOMEM, "no memory for the project's objects");
-    return scope_set_category(y->scope, json_get_str(t->doc, "tableCategory", NULL), err);
-}
-
 int incr_run(struct worker *w, struct err *err)
 {
     struct sync y = { .w = w, .lanes = lanes_of(w->task) };
@@ -100,13 +90,12 @@ int incr_run(struct worker *w, struct err *err)
         throttle_free(y.throttle);
         return -1;
     }
-    if (pair_new(w, &y.pair, err) == 0 && scope_new(task_mapping(w->task), &y.scope, err) == 0) {
+    if (pair_new(w, &y.pair, err) == 0) {
         got = ask_source(&y, err);
-        if (got == 0) {
-            got = prepare_scope(&y, err);
-            if (got == 0)
-                got = sessions(&y, err);
-        }
+        if (got == 0)
+            got = start_scope(w->task, task_mapping(w->task), &y.source, &y.scope, err);
+        if (got == 0)
+            got = sessions(&y, err);
     }
     conflicts_done(&y.conflicts);
     rogues_free(y.rogues);

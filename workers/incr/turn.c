@@ -7,6 +7,7 @@
 #include "base/fault.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "workers/start/start_tables.h"
 #include "workers/start/start_xa.h"
 
 #include "base/banned.h"
@@ -84,19 +85,14 @@ static int note(struct session *s, struct conn *c, const struct fence *f, const 
     struct scope *scope = NULL;
     _cleanup_(catalog_freep)
     struct catalog *cat = NULL;
-    _cleanup_(facts_freep)
-    struct facts *facts = NULL;
     _cleanup_(json_putp)
-    struct json_object *doc = NULL;
+    struct json_object *facts = NULL;
 
     if (inverted(s, &scope, err) < 0 || start_now_xa(s->sync->w, c, &s->sink, cp, err) < 0 ||
-        facts_load(c, &s->sink, &facts, err) < 0 || catalog_load(c, &s->sink, scope, &cat, err) < 0)
+        start_read_tables(c, &s->sink, scope, &cat, &facts, err) < 0)
         return -1;
-    doc = facts_to_json(facts);
-    if (doc == NULL)
-        return err_set(err, ERR_NOMEM, "no memory for what is known of the target");
     FAULT("incr.turn.before");
-    if (control_schema_forget(c, f, id, err) < 0 || control_facts_put(c, f, doc, err) < 0 ||
+    if (control_schema_forget(c, f, id, err) < 0 || control_facts_put(c, f, facts, err) < 0 ||
         control_schema_put(c, f, cat, err) < 0)
         return -1;
     FAULT("incr.turn.mid");

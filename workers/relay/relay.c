@@ -8,9 +8,8 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "workers/mysql/binlog/dump.h"
-#include "workers/mysql/catalog.h"
-#include "workers/mysql/facts.h"
 #include "workers/relay/relay_priv.h"
+#include "workers/start/start_tables.h"
 #include "workers/start/start_xa.h"
 
 #include "base/banned.h"
@@ -42,26 +41,14 @@ int relay_note_catalog(struct relay *r, struct conn *sink, struct conn *source, 
     struct scope *scope = NULL;
     _cleanup_(catalog_freep)
     struct catalog *cat = NULL;
-    _cleanup_(facts_freep)
-    struct facts *facts = NULL;
     _cleanup_(json_putp)
-    struct json_object *doc = NULL;
+    struct json_object *facts = NULL;
 
-    if (scope_new(task_mapping(r->task), &scope, err) < 0)
+    if (start_scope(r->task, task_mapping(r->task), &r->dialect, &scope, err) < 0 ||
+        start_read_tables(source, &r->dialect, scope, &cat, &facts, err) < 0)
         return -1;
-    scope_fold_case(scope, r->dialect.lower_case_table_names != 0);
-    if (scope_set_category(scope, json_get_str(r->task->doc, "tableCategory", NULL), err) < 0)
-        return -1;
-    if (scope_exclude_db(scope, r->task->control_schema) < 0)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    if (facts_load(source, &r->dialect, &facts, err) < 0 ||
-        catalog_load(source, &r->dialect, scope, &cat, err) < 0)
-        return -1;
-    doc = facts_to_json(facts);
-    if (doc == NULL)
-        return err_set(err, ERR_NOMEM, "out of memory");
     FAULT("relay.start.before_schema");
-    if (control_facts_put(sink, &r->fence, doc, err) < 0 ||
+    if (control_facts_put(sink, &r->fence, facts, err) < 0 ||
         control_schema_put(sink, &r->fence, cat, err) < 0)
         return -1;
     return 0;

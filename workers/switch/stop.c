@@ -7,8 +7,7 @@
 #include "base/fault.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "workers/mysql/catalog.h"
-#include "workers/mysql/facts.h"
+#include "workers/start/start_tables.h"
 #include "workers/switch/switch_priv.h"
 
 #include "base/banned.h"
@@ -145,22 +144,15 @@ static int note_tables(struct switcher *s, const struct fence *f, struct err *er
     const struct dialect *d = &s->dialects[END_SINK];
     _cleanup_(catalog_freep)
     struct catalog *cat = NULL;
-    _cleanup_(facts_freep)
-    struct facts *facts = NULL;
     _cleanup_(json_putp)
-    struct json_object *doc = NULL;
+    struct json_object *facts = NULL;
 
-    if (facts_load(sink, d, &facts, err) < 0 ||
-        catalog_load(sink, d, s->scopes[END_SINK], &cat, err) < 0)
-        return -1;
-    doc = facts_to_json(facts);
-    if (doc == NULL)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    if (control_schema_forget(source, f, s->reverse_id, err) < 0)
+    if (start_read_tables(sink, d, s->scopes[END_SINK], &cat, &facts, err) < 0 ||
+        control_schema_forget(source, f, s->reverse_id, err) < 0)
         return -1;
     FAULT("switch.tables.between");
-    return control_facts_put(source, f, doc, err) < 0 ? -1
-                                                      : control_schema_put(source, f, cat, err);
+    return control_facts_put(source, f, facts, err) < 0 ? -1
+                                                        : control_schema_put(source, f, cat, err);
 }
 
 static int note_reverse_start(struct switcher *s, const struct server_position *at, struct err *err)

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "workers/mysql/binlog/dump.h"
+#include "workers/start/start_tables.h"
 #include "workers/switch/switch_priv.h"
 
 #include "base/banned.h"
@@ -152,14 +153,7 @@ static int open_end(struct switcher *s, enum end end, struct err *err)
 static int open_scope(struct switcher *s, enum end end, struct json_object *mapping,
                       struct err *err)
 {
-    struct scope **to = &s->scopes[end];
-
-    if (scope_new(mapping, to, err) < 0)
-        return -1;
-    scope_fold_case(*to, s->dialects[end].lower_case_table_names != 0);
-    if (scope_exclude_db(*to, s->task->control_schema) < 0)
-        return err_set(err, ERR_NOMEM, "no memory for the project's objects");
-    return scope_set_category(*to, json_get_str(s->task->doc, "tableCategory", NULL), err);
+    return start_scope(s->task, mapping, &s->dialects[end], &s->scopes[end], err);
 }
 
 static int open_all(struct switcher *s, bool source_only, struct err *err)
