@@ -95,7 +95,7 @@ static void parsers(struct fuzz *f, const struct event *e)
     if (event_previous_gtids(&f->format, e, &set, &err) == 0)
         gtid_set_free(set);
     if (e->type == EV_TRANSACTION_PAYLOAD)
-        (void)event_payload_each(e, inner, f, &err);
+        (void)event_payload_each(&f->format, e, inner, f, &err);
     if (e->type == EV_TABLE_MAP && table_map_parse(&f->format, e, &m, &err) == 0) {
         struct table *t = table_for(m);
 

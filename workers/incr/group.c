@@ -571,14 +571,7 @@ static int feed(struct group *g, const void *data, size_t len, struct err *err);
 
 static int feed_inner(void *ctx, const void *data, size_t len, struct err *err)
 {
-    struct group *g = ctx;
-    bool checksum = g->format.checksum;
-    int got;
-
-    g->format.checksum = false; /* events inside a payload have none */
-    got = feed(g, data, len, err);
-    g->format.checksum = checksum;
-    return got;
+    return feed(ctx, data, len, err);
 }
 
 static int on_format(struct group *g, const struct event *e, struct err *err)
@@ -654,7 +647,7 @@ static int dispatch(struct group *g, const struct event *e, struct err *err)
     case EV_MARIA_DELETE_ROWS_COMPRESSED_V1:
         return on_rows(g, e, err);
     case EV_TRANSACTION_PAYLOAD:
-        return event_payload_each(e, feed_inner, g, err);
+        return event_payload_each(&g->format, e, feed_inner, g, err);
     /* Nothing to apply: bookkeeping, comments, and what only stands before a statement. */
     case EV_STOP:
     case EV_INTVAR:

@@ -29,15 +29,12 @@ static int take(struct walk *w, const uint8_t *data, size_t len, struct err *err
 static int inner(void *ctx, const void *data, size_t len, struct err *err)
 {
     struct walk *w = ctx;
-    bool checksum = w->format.checksum;
     int r;
 
     if (w->depth > 0)
         return err_set(err, ERR_BINLOG_MALFORMED, "a payload in a payload");
     w->depth++;
-    w->format.checksum = false;
     r = take(w, data, len, err);
-    w->format.checksum = checksum;
     w->depth--;
     return r;
 }
@@ -110,7 +107,7 @@ static int take(struct walk *w, const uint8_t *data, size_t len, struct err *err
     if (e.type == EV_QUERY || e.type == EV_MARIA_QUERY_COMPRESSED)
         return take_query(w, &e, err);
     if (e.type == EV_TRANSACTION_PAYLOAD)
-        return event_payload_each(&e, inner, w, err);
+        return event_payload_each(&w->format, &e, inner, w, err);
     if (e.type == EV_ROTATE)
         return event_rotate(&w->format, &e, &rotate, err);
     if (e.type == EV_GTID || e.type == EV_ANONYMOUS_GTID || e.type == EV_GTID_TAGGED ||

@@ -316,14 +316,7 @@ static int take_event(struct tool *t, const void *data, size_t len, struct err *
 
 static int inner(void *ctx, const void *data, size_t len, struct err *err)
 {
-    struct tool *t = ctx;
-    struct binlog_format outer = t->format;
-    int r;
-
-    t->format.checksum = false;
-    r = take_event(t, data, len, err);
-    t->format = outer;
-    return r;
+    return take_event(ctx, data, len, err);
 }
 
 static int print_gtid(struct tool *t, const struct event *e, struct err *err)
@@ -397,7 +390,7 @@ static int take_event(struct tool *t, const void *data, size_t len, struct err *
     case EV_MARIA_GTID_LIST:
         return print_gtids(t, &e, err);
     case EV_TRANSACTION_PAYLOAD:
-        return event_payload_each(&e, inner, t, err);
+        return event_payload_each(&t->format, &e, inner, t, err);
     case EV_WRITE_ROWS_V1:
     case EV_UPDATE_ROWS_V1:
     case EV_DELETE_ROWS_V1:

@@ -73,11 +73,9 @@ static void note_previous(struct seen *s, const struct event *e)
 static int count_inner(void *ctx, const void *data, size_t len, struct err *err)
 {
     struct seen *s = ctx;
-    struct binlog_format plain = s->format;
     struct event e;
 
-    plain.checksum = false;
-    if (event_parse(&plain, data, len, &e, err) < 0)
+    if (event_parse(&s->format, data, len, &e, err) < 0)
         return -1;
     s->inner[e.type]++;
     return 0;
@@ -120,7 +118,7 @@ static int look(void *ctx, const uint8_t *data, size_t len)
         (void)snprintf(s->rotate_to, sizeof(s->rotate_to), "%s", rotate.file);
         break;
     case EV_TRANSACTION_PAYLOAD:
-        assert_int_equal(event_payload_each(&e, count_inner, s, &err), 0);
+        assert_int_equal(event_payload_each(&s->format, &e, count_inner, s, &err), 0);
         break;
     default:
         break;
@@ -273,7 +271,7 @@ static int bend_payload(void *ctx, const uint8_t *data, size_t len)
         (void)event_format_description(&e, &s->format, &err);
     if (e.type != EV_TRANSACTION_PAYLOAD)
         return 0;
-    assert_int_equal(event_payload_each(&e, refuse, NULL, &err), -1);
+    assert_int_equal(event_payload_each(&s->format, &e, refuse, NULL, &err), -1);
     assert_int_equal(err.code, ERR_CANCELLED);
     for (size_t at = 0; at < e.body_len; at++) {
         uint8_t *bent = malloc(e.body_len);
@@ -283,10 +281,10 @@ static int bend_payload(void *ctx, const uint8_t *data, size_t len)
         memcpy(bent, e.body, e.body_len);
         b.body = bent;
         b.body_len = at;
-        assert_int_equal(event_payload_each(&b, count_inner, s, &err), -1);
+        assert_int_equal(event_payload_each(&s->format, &b, count_inner, s, &err), -1);
         bent[at] ^= 0x55;
         b.body_len = e.body_len;
-        (void)event_payload_each(&b, count_inner, s, &err);
+        (void)event_payload_each(&s->format, &b, count_inner, s, &err);
         free(bent);
     }
     return 1;

@@ -170,13 +170,10 @@ static int take_event(void *ctx, const uint8_t *data, size_t len);
 static int take_inner(void *ctx, const void *data, size_t len, struct err *err)
 {
     struct reading *r = ctx;
-    bool checksum = r->format.checksum;
 
     (void)err;
-    r->format.checksum = false;
     r->inside = true;
     (void)take_event(r, data, len);
-    r->format.checksum = checksum;
     return 0;
 }
 
@@ -196,7 +193,7 @@ static int take_event(void *ctx, const uint8_t *data, size_t len)
         take_map(r, &e);
         break;
     case EV_TRANSACTION_PAYLOAD:
-        if (event_payload_each(&e, take_inner, r, &err) < 0)
+        if (event_payload_each(&r->format, &e, take_inner, r, &err) < 0)
             fail_msg("%s: %s", r->s->server, err.message);
         break;
     case EV_WRITE_ROWS_V1:

@@ -166,9 +166,14 @@ int event_previous_gtids(const struct binlog_format *f, const struct event *e,
                          struct gtid_set **ret,
                          struct err *err); /* PREVIOUS_GTIDS or MariaDB's list */
 const char *event_type_name(unsigned type);
-/* The events inside a TRANSACTION_PAYLOAD (zstd), one after another: fn gets each raw event (no
- * checksum). */
-int event_payload_each(const struct event *e,
+/*
+ * event_payload_each() - the events inside a TRANSACTION_PAYLOAD (zstd), one after another
+ *
+ * @f   of the stream; as long as fn runs it says that events have no checksum: those inside have
+ * none
+ * @fn  gets each raw event
+ */
+int event_payload_each(struct binlog_format *f, const struct event *e,
                        int (*fn)(void *ctx, const void *data, size_t len, struct err *err),
                        void *ctx, struct err *err);
 

@@ -21,6 +21,7 @@ enum {
 };
 
 struct payload {
+    struct binlog_format *format;
     int (*fn)(void *ctx, const void *data, size_t len, struct err *err);
     void *ctx;
     struct strbuf event; /* the event being put together */
@@ -67,6 +68,17 @@ static size_t event_want(const struct payload *p)
     return (size_t)cursor_le(&c, 4);
 }
 
+static int hand_over(struct payload *p, struct err *err)
+{
+    bool checksum = p->format->checksum;
+    int r;
+
+    p->format->checksum = false;
+    r = p->fn(p->ctx, p->event.data, p->event.len, err);
+    p->format->checksum = checksum;
+    return r;
+}
+
 /* Cuts `data` into events; a part of one waits for the next call. */
 static int payload_feed(struct payload *p, const uint8_t *data, size_t len, struct err *err)
 {
@@ -85,7 +97,7 @@ static int payload_feed(struct payload *p, const uint8_t *data, size_t len, stru
             return err_set(err, ERR_BINLOG_MALFORMED, "event of %zu bytes in a payload", want);
         if (p->event.len < want)
             continue;
-        if (p->fn(p->ctx, p->event.data, p->event.len, err) < 0)
+        if (hand_over(p, err) < 0)
             return -1;
         strbuf_reset(&p->event);
     }
@@ -124,12 +136,12 @@ static int payload_zstd(struct payload *p, const uint8_t *data, size_t len, stru
     return 0;
 }
 
-int event_payload_each(const struct event *e,
+int event_payload_each(struct binlog_format *f, const struct event *e,
                        int (*fn)(void *ctx, const void *data, size_t len, struct err *err),
                        void *ctx, struct err *err)
 {
     struct cursor c = cursor_of(e->body, e->body_len);
-    struct payload p = { .fn = fn, .ctx = ctx, .event = STRBUF(EVENT_MAX) };
+    struct payload p = { .format = f, .fn = fn, .ctx = ctx, .event = STRBUF(EVENT_MAX) };
     uint64_t compression;
     int r;
 

@@ -87,14 +87,7 @@ static int on_rows(struct peek *p, const struct event *e, struct err *err)
 
 static int on_inner(void *ctx, const void *data, size_t len, struct err *err)
 {
-    struct peek *p = ctx;
-    bool checksum = p->format.checksum;
-    int got;
-
-    p->format.checksum = false; /* events inside a payload have none */
-    got = peek_event(p, data, len, err);
-    p->format.checksum = checksum;
-    return got;
+    return peek_event(ctx, data, len, err);
 }
 
 /* Savepoints are statements, too, and end nothing. */
@@ -137,7 +130,7 @@ int peek_event(struct peek *p, const void *data, size_t len, struct err *err)
     case EV_TABLE_MAP:
         return on_map(p, &e, err);
     case EV_TRANSACTION_PAYLOAD:
-        return event_payload_each(&e, on_inner, p, err);
+        return event_payload_each(&p->format, &e, on_inner, p, err);
     case EV_WRITE_ROWS_V1:
     case EV_UPDATE_ROWS_V1:
     case EV_DELETE_ROWS_V1:
