@@ -64,7 +64,7 @@ static bool is(struct json_object *doc, enum switch_sub sub, const char *status)
     return strcmp(switch_status(doc, sub), status) == 0;
 }
 
-bool switch_passed(struct json_object *doc, enum switch_sub sub)
+static bool is_passed(struct json_object *doc, enum switch_sub sub)
 {
     return is(doc, sub, "FINISHED") || is(doc, sub, "SKIPPED");
 }
@@ -82,17 +82,17 @@ enum switch_state switch_state(struct json_object *doc)
 enum switch_sub switch_current(struct json_object *doc)
 {
     for (unsigned i = 0; i < SUB_MAX_; i++)
-        if (!switch_passed(doc, (enum switch_sub)i))
+        if (!is_passed(doc, (enum switch_sub)i))
             return (enum switch_sub)i;
     return SUB_MAX_;
 }
 
-double switch_progress(struct json_object *doc)
+static double progress_of(struct json_object *doc)
 {
     unsigned passed = 0;
 
     for (unsigned i = 0; i < SUB_MAX_; i++)
-        passed += switch_passed(doc, (enum switch_sub)i);
+        passed += is_passed(doc, (enum switch_sub)i);
     return 100.0 * passed / SUB_MAX_;
 }
 
@@ -127,7 +127,7 @@ bool switch_wants_forward(struct json_object *doc)
     case SWITCH_ABORTING:
         return true;
     case SWITCH_RUNNING:
-        return !is(doc, SUB_STOP_FORWARD, "RUNNING") && !switch_passed(doc, SUB_STOP_FORWARD);
+        return !is(doc, SUB_STOP_FORWARD, "RUNNING") && !is_passed(doc, SUB_STOP_FORWARD);
     case SWITCH_DONE:
         break;
     }
@@ -144,7 +144,7 @@ bool switch_wants_pull(struct json_object *doc)
     case SWITCH_ABORTING: /* what was written at the target is looked for in it */
         return strcmp(switch_phase(doc), "ABORT_CHECK") == 0;
     case SWITCH_RUNNING:
-        return is(doc, SUB_PULL, "RUNNING") || switch_passed(doc, SUB_PULL);
+        return is(doc, SUB_PULL, "RUNNING") || is_passed(doc, SUB_PULL);
     case SWITCH_DONE:
         return true;
     }
@@ -221,7 +221,7 @@ static void move(struct switch_change *c, const char *step, enum step_status to)
 static void settle(struct switch_change *c)
 {
     json_add_i64(c->doc, "checkpointSampleTimestamp", clock_now_s());
-    c->progress = switch_progress(c->doc);
+    c->progress = progress_of(c->doc);
 }
 
 /* The next one's turn: it begins by itself, or waits for a person. */

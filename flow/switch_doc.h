@@ -45,8 +45,6 @@ enum switch_state switch_state(struct json_object *doc);
 /* switch_current(): the first sub-step that is neither FINISHED nor SKIPPED; SUB_MAX_: none. */
 enum switch_sub switch_current(struct json_object *doc);
 const char *switch_status(struct json_object *doc, enum switch_sub sub);
-bool switch_passed(struct json_object *doc, enum switch_sub sub);
-double switch_progress(struct json_object *doc);
 /* switch_phase(): what the switch worker has to do now: a sub-step's name, "ABORT_CHECK", "ABORT";
  * NULL: nothing. */
 const char *switch_phase(struct json_object *doc);

@@ -12,8 +12,6 @@
 /* switch_is_reverse(): the step's worker has the ends exchanged and rows and folder of its own. */
 bool switch_is_reverse(const struct plan_row *row);
 bool switch_is_worker(const struct plan_row *row); /* … it is the switch worker */
-/* switch_reverse_id(): under which the reverse direction's rows and files are: "<id>~r". */
-void switch_reverse_id(const char *project_id, char ret[static ID_MAX]);
 
 /*
  * switch_wish() - which workers a project in its switchover, or behind it, should have

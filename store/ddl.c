@@ -15,11 +15,6 @@
 static const char *const status_texts[] = { DDL_STATUS_TABLE(TEXT_) };
 #undef TEXT_
 
-const char *ddl_status_text(enum ddl_status s)
-{
-    return (unsigned)s < DS_MAX_ ? status_texts[s] : "";
-}
-
 bool ddl_status_parse(const char *text, enum ddl_status *ret)
 {
     for (size_t i = 0; i < ARRAY_SIZE(status_texts); i++)
@@ -251,7 +246,7 @@ static int check_pending(struct db *h, const char *project_id, const char *id, c
         (void)err_set(err, ERR_PARAM, "project %s has no DDL statement %.200s", project_id, id);
         return err_advise(err, "ListPendingDdl lists the statements with their ddlId.");
     }
-    if (strcmp(query_peek_text(&q, 0), ddl_status_text(DS_PENDING)) != 0) {
+    if (strcmp(query_peek_text(&q, 0), status_texts[DS_PENDING]) != 0) {
         (void)err_set(err, ERR_STATE,
                       "DDL statement %.200s of project %s is %s, and only a PENDING one can be "
                       "decided",

@@ -27,7 +27,6 @@ enum {
 enum ddl_status { DDL_STATUS_TABLE(ENUM_) DS_MAX_ };
 #undef ENUM_
 
-const char *ddl_status_text(enum ddl_status s);
 bool ddl_status_parse(const char *text, enum ddl_status *ret);
 
 /*

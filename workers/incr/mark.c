@@ -23,11 +23,6 @@ enum mark_table mark_table(const char *schema, const struct table_map *m)
     return MARK_OTHER;
 }
 
-const char *mark_table_name(enum mark_table t)
-{
-    return t == MARK_NONE ? "" : names[t];
-}
-
 static bool text_of(const struct value *v, char *ret, size_t size)
 {
     if ((v->kind != V_BYTES && v->kind != V_TEXT) || v->len >= size ||

@@ -13,7 +13,6 @@ enum mark_table { MARK_NONE, MARK_LANE, MARK_MASK, MARK_CANARY, MARK_REMEDY, MAR
 
 /* mark_table(): which table of the control schema a map names; MARK_NONE: of another database. */
 enum mark_table mark_table(const char *schema, const struct table_map *m);
-const char *mark_table_name(enum mark_table t);
 
 /*
  * mark_origin() - what the first row event of a transaction says of where it comes from

@@ -55,16 +55,6 @@ const struct node_id *pair_source(const struct pair *p)
     return &p->source;
 }
 
-const struct node_id *pair_target(const struct pair *p)
-{
-    return &p->target;
-}
-
-bool pair_two_way(const struct pair *p)
-{
-    return p->two_way;
-}
-
 const char *pair_local_path(const struct pair *p)
 {
     return p->local_path;

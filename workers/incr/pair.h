@@ -26,10 +26,8 @@ int pair_ask_source(struct pair *p, struct conn *c, struct err *err);
  */
 int pair_ask_target(struct pair *p, struct conn *c, struct err *err);
 
-/* pair_source(), pair_target(): who they are. */
+/* pair_source(): who it is. */
 const struct node_id *pair_source(const struct pair *p);
-const struct node_id *pair_target(const struct pair *p);
-bool pair_two_way(const struct pair *p); /* the project is one of two directions */
 
 /* pair_local_path(): of what was written at the source itself. */
 const char *pair_local_path(const struct pair *p);

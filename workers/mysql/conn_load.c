@@ -92,7 +92,8 @@ static bool is_about_value(const struct conn_warning *w)
     return !is_harmless(w->code) && (!w->note || dberr_code(&e) == ERR_VALUE);
 }
 
-int conn_raise_warning(const struct conn *c, const struct conn_warning *w, struct err *err)
+/* As ERR_VALUE, whatever the server calls it. Always -1. */
+static int raise_warning(const struct conn *c, const struct conn_warning *w, struct err *err)
 {
     struct db_error e = { .number = w->code, .text = w->text, .phase = DB_SESSION };
 
@@ -118,7 +119,7 @@ int conn_judge_warnings(struct conn *c, MYSQL_RES *res, uint64_t expected, uint6
         if (rc < 0 || !is_about_value(&w) ||
             (w.code == WARNING_TRUNCATED && ++truncated <= expected))
             continue;
-        rc = conn_raise_warning(c, &w, err); /* the rest is read all the same */
+        rc = raise_warning(c, &w, err); /* the rest is read all the same */
     }
     if (mysql_errno(c->mysql) != 0)
         return conn_fail(c, NULL, 0, err);

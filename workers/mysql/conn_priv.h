@@ -27,8 +27,6 @@ struct conn_warning {
     unsigned code;
     const char *text;
 };
-/* conn_raise_warning(): as ERR_VALUE, whatever the server calls it. Always -1. */
-int conn_raise_warning(const struct conn *c, const struct conn_warning *w, struct err *err);
 /*
  * conn_judge_warnings() - reads a result of SHOW WARNINGS to its end
  *

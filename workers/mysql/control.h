@@ -247,10 +247,6 @@ void snapshot_positions_free(struct snapshot_position *p, size_t count);
  */
 #define CONTROL_TURN "~"
 
-/* control_node(): the id of this server, made by control_ensure(). 1; 0: no control schema, or the
- * account may not read it (""); -1. */
-int control_node(struct conn *c, const char *schema, char ret[static CONTROL_NODE_MAX],
-                 struct err *err);
 /* control_node_of(): "~" and 8 digits out of a server's identity: a node without control schema. */
 void control_node_of(const char *identity, char ret[static CONTROL_NODE_MAX]);
 enum { CONTROL_IDENTITY_MAX = 64 };

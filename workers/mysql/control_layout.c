@@ -161,7 +161,7 @@ const struct layout_table layout_tables[] = {
       " doc LONGBLOB NOT NULL,"
       " PRIMARY KEY (project)" INNODB,
       "DELETE FROM @cw_facts WHERE project = %q LIMIT 1" },
-    /* Who this server and its copies are in the paths of transactions: control_node(). One row. */
+    /* Who this server and its copies are in the paths of transactions. One row. */
     { "cw_node", MAKE "@cw_node ("
       " one TINYINT UNSIGNED NOT NULL,"
       " node VARBINARY(16) NOT NULL,"

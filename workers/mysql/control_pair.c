@@ -9,8 +9,10 @@
 
 #include "base/banned.h"
 
-int control_node(struct conn *c, const char *schema, char ret[static CONTROL_NODE_MAX],
-                 struct err *err)
+/* The id of this server, made by control_ensure(). 1; 0: no control schema, or the account may not
+ * read it (""); -1. */
+static int read_node(struct conn *c, const char *schema, char ret[static CONTROL_NODE_MAX],
+                     struct err *err)
 {
     _cleanup_(result_done)
     struct result r = { 0 };
@@ -76,7 +78,7 @@ int control_node_ask(struct conn *c, const char *schema, struct node_id *ret, st
     if (ask_identity(c, ret->identity, err) < 0)
         return -1;
     control_node_of(ret->identity, ret->plain);
-    return control_node(c, schema, ret->node, err) < 0 ? -1 : 0;
+    return read_node(c, schema, ret->node, err) < 0 ? -1 : 0;
 }
 
 const char *control_node_name(const struct node_id *n)

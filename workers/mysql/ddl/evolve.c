@@ -27,7 +27,7 @@ int draft_text(struct draft *d, char **to, const char *text)
     return 0;
 }
 
-void draft_column_done(struct draft_column *c)
+static void draft_column_done(struct draft_column *c)
 {
     column_done(&c->c);
 }

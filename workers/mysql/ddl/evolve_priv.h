@@ -52,7 +52,6 @@ struct draft {
 int draft_nomem(struct draft *d);
 /* draft_text(): *to becomes a copy of `text`. */
 int draft_text(struct draft *d, char **to, const char *text);
-void draft_column_done(struct draft_column *c);
 
 /* ---- evolve_charset.c ---- */
 
@@ -93,7 +92,6 @@ int type_attribute(struct ddl_cursor *c, struct type_text *t);
 int type_apply(struct draft *d, const struct type_text *t, struct column *c);
 int type_string_size(struct draft *d, struct column *c, uint64_t bytes); /* tinytext … longtext */
 unsigned varchar_bytes_max(const struct draft *d); /* a longer one becomes a TEXT or an error */
-int type_set_labels(struct draft *d, struct column *c); /* text and sizes by c->labels */
 
 /* ---- evolve_column.c ---- */
 

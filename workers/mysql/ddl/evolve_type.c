@@ -499,7 +499,8 @@ static void add_quoted(struct strbuf *b, const char *text, size_t len)
     strbuf_addc(b, '\'');
 }
 
-int type_set_labels(struct draft *d, struct column *c)
+/* Text and sizes by c->labels. */
+static int set_labels(struct draft *d, struct column *c)
 {
     struct strbuf b = STRBUF(TYPE_TEXT_BYTES);
     size_t count = json_len(c->labels), longest = 0, sum = 0;
@@ -530,7 +531,7 @@ static int apply_labels(struct draft *d, const struct type_text *t, struct colum
     if (set_type(d, c, t->data_type, t->data_type) < 0)
         return -1;
     c->labels = json_object_get(t->labels);
-    return type_set_labels(d, c);
+    return set_labels(d, c);
 }
 
 /* The set that is written for a text column, NULL: none. */
