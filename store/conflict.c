@@ -280,9 +280,14 @@ static int count_rows(struct db *h, const char *project_id, const struct conflic
     if (query_open(&q, h, sql, err) < 0)
         return -1;
     bind_filter(&q, project_id, f);
-    if (query_step(&q, err) < 0)
+    return query_count(&q, ret, err);
+}
+
+static int read_record(struct query *q, struct json_object **ret, struct err *err)
+{
+    if (query_get_json(q, 0, ret, err) < 0)
         return -1;
-    *ret = query_get_i64(&q, 0);
+    json_add_str(*ret, "stepName", query_peek_text(q, 1));
     return 0;
 }
 
@@ -291,32 +296,30 @@ int store_conflict_list(struct store *st, const char *project_id, const struct c
 {
     static const char sql[] =
         "SELECT doc, step" LIST_FROM " ORDER BY rowno DESC LIMIT ?8 OFFSET ?9";
-    _cleanup_(json_putp)
-    struct json_object *list = json_object_new_array();
     _cleanup_(store_return)
     struct lease l = { 0 };
     _cleanup_(query_done)
     struct query q = { 0 };
-    int64_t total = 0;
-    int r;
 
-    if (store_borrow(st, &l, err) < 0 || count_rows(l.db, project_id, f, &total, err) < 0 ||
+    if (store_borrow(st, &l, err) < 0 || count_rows(l.db, project_id, f, ret_total, err) < 0 ||
         query_open(&q, l.db, sql, err) < 0)
         return -1;
     bind_filter(&q, project_id, f);
     query_i64(&q, 8, db_limit(&f->page));
     query_i64(&q, 9, db_offset(&f->page));
-    while ((r = query_step(&q, err)) > 0) {
-        struct json_object *o = NULL;
-        if (query_get_json(&q, 0, &o, err) < 0)
-            return -1;
-        json_add_str(o, "stepName", query_peek_text(&q, 1));
-        (void)json_object_array_add(list, o);
-    }
-    if (r < 0)
-        return -1;
-    *ret_array = take_ptr(list);
-    *ret_total = total;
+    return query_list(&q, read_record, ret_array, err);
+}
+
+static int read_file_row(struct query *q, struct json_object **ret, struct err *err)
+{
+    struct json_object *o = json_object_new_object();
+
+    (void)err;
+    json_add_i64(o, "number", query_get_i64(q, 0));
+    json_add_i64(o, "bytes", query_get_i64(q, 1));
+    json_add_i64(o, "records", query_get_i64(q, 2));
+    json_add_i64(o, "modifiedAt", query_get_i64(q, 3));
+    *ret = o;
     return 0;
 }
 
@@ -326,13 +329,10 @@ int store_conflict_files(struct store *st, const char *project_id, const char *s
     static const char sql[] =
         "SELECT (num - 1) / ?3 + 1, SUM(bytes + 1), COUNT(*), MAX(modified_at) FROM conflict"
         " WHERE project_id = ?1 AND step = ?2 GROUP BY 1 ORDER BY 1 LIMIT ?4";
-    _cleanup_(json_putp)
-    struct json_object *list = json_object_new_array();
     _cleanup_(store_return)
     struct lease l = { 0 };
     _cleanup_(query_done)
     struct query q = { 0 };
-    int r;
 
     if (store_borrow(st, &l, err) < 0 || query_open(&q, l.db, sql, err) < 0)
         return -1;
@@ -340,18 +340,7 @@ int store_conflict_files(struct store *st, const char *project_id, const char *s
     query_text(&q, 2, step);
     query_i64(&q, 3, CONFLICTS_A_FILE);
     query_i64(&q, 4, FILES_MAX);
-    while ((r = query_step(&q, err)) > 0) {
-        struct json_object *o = json_object_new_object();
-        json_add_i64(o, "number", query_get_i64(&q, 0));
-        json_add_i64(o, "bytes", query_get_i64(&q, 1));
-        json_add_i64(o, "records", query_get_i64(&q, 2));
-        json_add_i64(o, "modifiedAt", query_get_i64(&q, 3));
-        (void)json_object_array_add(list, o);
-    }
-    if (r < 0)
-        return -1;
-    *ret_array = take_ptr(list);
-    return 0;
+    return query_list(&q, read_file_row, ret_array, err);
 }
 
 int store_conflict_lines(struct store *st, const char *project_id, const char *step, int64_t number,

@@ -275,6 +275,36 @@ double query_get_double(struct query *q, int at)
     return sqlite3_column_double(q->st, at);
 }
 
+int query_count(struct query *q, int64_t *ret, struct err *err)
+{
+    int r = query_step(q, err);
+
+    if (r > 0)
+        *ret = query_get_i64(q, 0);
+    return r < 0 ? -1 : 0;
+}
+
+int query_list(struct query *q,
+               int (*read)(struct query *q, struct json_object **ret, struct err *err),
+               struct json_object **ret_array, struct err *err)
+{
+    _cleanup_(json_putp)
+    struct json_object *list = json_object_new_array();
+    int r;
+
+    while ((r = query_step(q, err)) > 0) {
+        struct json_object *item = NULL;
+
+        if (read(q, &item, err) < 0)
+            return -1;
+        if (json_object_array_add(list, item) < 0)
+            return err_set(err, ERR_NOMEM, "out of memory");
+    }
+    if (r == 0)
+        *ret_array = take_ptr(list);
+    return r;
+}
+
 int query_get_ids(struct query *q, char (**ret)[ID_MAX], size_t *ret_count, struct err *err)
 {
     _cleanup_(freep)

@@ -66,6 +66,13 @@ const char *query_peek_text(struct query *q, int at); /* until the next step; NU
 /* query_get_ids(): column 0 of all rows, as an array of ids that is the caller's. */
 int query_get_ids(struct query *q, char (**ret)[ID_MAX], size_t *ret_count, struct err *err);
 double query_get_double(struct query *q, int at); /* NULL: 0 */
+/* query_count(): column 0 of the only row, as of SELECT COUNT(*). */
+int query_count(struct query *q, int64_t *ret, struct err *err);
+/* query_list(): all rows as an array that is the caller's; `read` makes an item of the present one.
+ */
+int query_list(struct query *q,
+               int (*read)(struct query *q, struct json_object **ret, struct err *err),
+               struct json_object **ret_array, struct err *err);
 
 /* One writing transaction: rolled back at the end of the scope unless committed. */
 struct txn {

@@ -112,7 +112,7 @@ static struct json_object *read_decision(struct query *q, int at)
     return o;
 }
 
-static int read_row(struct query *q, struct json_object *list, struct err *err)
+static int read_row(struct query *q, struct json_object **ret, struct err *err)
 {
     _cleanup_(json_putp)
     struct json_object *objects = NULL;
@@ -134,8 +134,7 @@ static int read_row(struct query *q, struct json_object *list, struct err *err)
     json_add_i64(o, "createdAt", query_get_i64(q, 8));
     json_add_i64(o, "modifiedAt", query_get_i64(q, 9));
     json_add(o, "decision", read_decision(q, 10));
-    if (json_object_array_add(list, o) < 0)
-        return err_set(err, ERR_NOMEM, "out of memory");
+    *ret = o;
     return 0;
 }
 
@@ -151,10 +150,7 @@ static int count_rows(struct db *h, const char *project_id, bool all, int64_t *r
         return -1;
     query_text(&q, 1, project_id);
     query_i64(&q, 2, all);
-    if (query_step(&q, err) < 0)
-        return -1;
-    *ret = query_get_i64(&q, 0);
-    return 0;
+    return query_count(&q, ret, err);
 }
 
 int store_ddl_list(struct store *st, const char *project_id, bool all, const struct page *page,
@@ -164,29 +160,32 @@ int store_ddl_list(struct store *st, const char *project_id, bool all, const str
         "SELECT id, status, kind, objects, sql, target_sql, message, ran_at, created_at,"
         " modified_at, action, action_sql, decided_by, decided_at" LIST_FROM
         " ORDER BY seq DESC LIMIT ?3 OFFSET ?4";
-    _cleanup_(json_putp)
-    struct json_object *list = json_object_new_array();
     _cleanup_(store_return)
     struct lease l = { 0 };
     _cleanup_(query_done)
     struct query q = { 0 };
-    int64_t total = 0;
-    int r;
 
-    if (store_borrow(st, &l, err) < 0 || count_rows(l.db, project_id, all, &total, err) < 0 ||
+    if (store_borrow(st, &l, err) < 0 || count_rows(l.db, project_id, all, ret_total, err) < 0 ||
         query_open(&q, l.db, sql, err) < 0)
         return -1;
     query_text(&q, 1, project_id);
     query_i64(&q, 2, all);
     query_i64(&q, 3, db_limit(page));
     query_i64(&q, 4, db_offset(page));
-    while ((r = query_step(&q, err)) > 0)
-        if (read_row(&q, list, err) < 0)
-            return -1;
-    if (r < 0)
-        return -1;
-    *ret_array = take_ptr(list);
-    *ret_total = total;
+    return query_list(&q, read_row, ret_array, err);
+}
+
+static int read_decided(struct query *q, struct json_object **ret, struct err *err)
+{
+    struct json_object *o = json_object_new_object();
+
+    (void)err;
+    json_add_str(o, "id", query_peek_text(q, 0));
+    json_add_str(o, "action", query_peek_text(q, 1));
+    json_add_str(o, "statement", query_peek_text(q, 2));
+    if (strcmp(query_peek_text(q, 1), "REPLACE") == 0)
+        json_add_str(o, "sql", query_peek_text(q, 3));
+    *ret = o;
     return 0;
 }
 
@@ -196,32 +195,16 @@ int store_ddl_decisions(struct store *st, const char *project_id, struct json_ob
     static const char sql[] =
         "SELECT id, action, sql, action_sql FROM ddl WHERE project_id = ?1 AND action IS NOT NULL"
         " ORDER BY status = 'PENDING' DESC, decided_at DESC, seq DESC LIMIT ?2";
-    _cleanup_(json_putp)
-    struct json_object *list = json_object_new_array();
     _cleanup_(store_return)
     struct lease l = { 0 };
     _cleanup_(query_done)
     struct query q = { 0 };
-    int r;
 
     if (store_borrow(st, &l, err) < 0 || query_open(&q, l.db, sql, err) < 0)
         return -1;
     query_text(&q, 1, project_id);
     query_i64(&q, 2, DDL_DECISIONS_MAX);
-    while ((r = query_step(&q, err)) > 0) {
-        struct json_object *o = json_object_new_object();
-
-        json_add_str(o, "id", query_peek_text(&q, 0));
-        json_add_str(o, "action", query_peek_text(&q, 1));
-        json_add_str(o, "statement", query_peek_text(&q, 2));
-        if (strcmp(query_peek_text(&q, 1), "REPLACE") == 0)
-            json_add_str(o, "sql", query_peek_text(&q, 3));
-        (void)json_object_array_add(list, o);
-    }
-    if (r < 0)
-        return -1;
-    *ret_array = take_ptr(list);
-    return 0;
+    return query_list(&q, read_decided, ret_array, err);
 }
 
 /* ---------------------------------------------------------------------- deciding */

@@ -107,9 +107,19 @@ static int count_rows(struct db *h, const char *project_id, int64_t *ret, struct
     if (query_open(&q, h, sql, err) < 0)
         return -1;
     query_text(&q, 1, project_id);
-    if (query_step(&q, err) < 0)
-        return -1;
-    *ret = query_get_i64(&q, 0);
+    return query_count(&q, ret, err);
+}
+
+static int read_event(struct query *q, struct json_object **ret, struct err *err)
+{
+    struct json_object *o = json_object_new_object();
+
+    (void)err;
+    json_add_i64(o, "time", query_get_i64(q, 0));
+    json_add_str(o, "level", query_peek_text(q, 1));
+    json_add_str(o, "event", query_peek_text(q, 2));
+    json_add_str(o, "message", query_peek_text(q, 3));
+    *ret = o;
     return 0;
 }
 
@@ -118,14 +128,11 @@ int store_event_list(struct store *st, const char *project_id, int64_t offset, i
 {
     static const char sql[] = "SELECT at, level, event, message FROM event WHERE project_id = ?1"
                               " ORDER BY seq DESC LIMIT ?2 OFFSET ?3";
-    _cleanup_(json_putp)
-    struct json_object *list = json_object_new_array();
     _cleanup_(store_return)
     struct lease l = { 0 };
     _cleanup_(query_done)
     struct query q = { 0 };
     int64_t total = 0;
-    int r;
 
     if (store_borrow(st, &l, err) < 0 || count_rows(l.db, project_id, &total, err) < 0 ||
         query_open(&q, l.db, sql, err) < 0)
@@ -133,18 +140,8 @@ int store_event_list(struct store *st, const char *project_id, int64_t offset, i
     query_text(&q, 1, project_id);
     query_i64(&q, 2, MIN(MAX(limit, 1), EVENTS_PER_PROJECT));
     query_i64(&q, 3, MAX(offset, 0));
-    while ((r = query_step(&q, err)) > 0) {
-        struct json_object *o = json_object_new_object();
-
-        json_add_i64(o, "time", query_get_i64(&q, 0));
-        json_add_str(o, "level", query_peek_text(&q, 1));
-        json_add_str(o, "event", query_peek_text(&q, 2));
-        json_add_str(o, "message", query_peek_text(&q, 3));
-        (void)json_object_array_add(list, o);
-    }
-    if (r < 0)
+    if (query_list(&q, read_event, ret, err) < 0)
         return -1;
-    *ret = take_ptr(list);
     if (ret_total != NULL)
         *ret_total = total;
     return 0;

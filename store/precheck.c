@@ -216,31 +216,24 @@ int store_precheck_item(struct store *st, const char *id, struct json_object *it
     return -1;
 }
 
+static int read_item(struct query *q, struct json_object **ret, struct err *err)
+{
+    return query_get_json(q, 0, ret, err);
+}
+
 int store_precheck_items(struct store *st, const char *id, struct json_object **ret_array,
                          struct err *err)
 {
     static const char sql[] = "SELECT item FROM precheck_item WHERE precheck_id = ?1 ORDER BY seq";
-    _cleanup_(json_putp)
-    struct json_object *list = json_object_new_array();
     _cleanup_(store_return)
     struct lease l = { 0 };
     _cleanup_(query_done)
     struct query q = { 0 };
-    int r;
 
     if (store_borrow(st, &l, err) < 0 || query_open(&q, l.db, sql, err) < 0)
         return -1;
     query_text(&q, 1, id);
-    while ((r = query_step(&q, err)) > 0) {
-        struct json_object *item = NULL;
-        if (query_get_json(&q, 0, &item, err) < 0)
-            return -1;
-        (void)json_object_array_add(list, item);
-    }
-    if (r < 0)
-        return -1;
-    *ret_array = take_ptr(list);
-    return 0;
+    return query_list(&q, read_item, ret_array, err);
 }
 
 int store_precheck_pending(struct store *st, char (**ret)[ID_MAX], size_t *ret_count,
@@ -300,33 +293,31 @@ int store_skip_add(struct store *st, const char *project_id, const char *check_t
     return -1;
 }
 
+static int read_skip(struct query *q, struct json_object **ret, struct err *err)
+{
+    struct json_object *o = json_object_new_object();
+
+    (void)err;
+    json_add_str(o, "checkType", query_peek_text(q, 0));
+    json_add_str(o, "endpointType", query_peek_text(q, 1));
+    json_add_str(o, "user", query_peek_text(q, 2));
+    json_add_i64(o, "time", query_get_i64(q, 3));
+    *ret = o;
+    return 0;
+}
+
 int store_skip_list(struct store *st, const char *project_id, struct json_object **ret_array,
                     struct err *err)
 {
     static const char sql[] = "SELECT check_type, endpoint_type, user, at FROM precheck_skip"
                               " WHERE project_id = ?1 ORDER BY seq";
-    _cleanup_(json_putp)
-    struct json_object *list = json_object_new_array();
     _cleanup_(store_return)
     struct lease l = { 0 };
     _cleanup_(query_done)
     struct query q = { 0 };
-    int r;
 
     if (store_borrow(st, &l, err) < 0 || query_open(&q, l.db, sql, err) < 0)
         return -1;
     query_text(&q, 1, project_id);
-    while ((r = query_step(&q, err)) > 0) {
-        struct json_object *o = json_object_new_object();
-
-        json_add_str(o, "checkType", query_peek_text(&q, 0));
-        json_add_str(o, "endpointType", query_peek_text(&q, 1));
-        json_add_str(o, "user", query_peek_text(&q, 2));
-        json_add_i64(o, "time", query_get_i64(&q, 3));
-        (void)json_object_array_add(list, o);
-    }
-    if (r < 0)
-        return -1;
-    *ret_array = take_ptr(list);
-    return 0;
+    return query_list(&q, read_skip, ret_array, err);
 }

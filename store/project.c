@@ -504,10 +504,7 @@ static int count_rows(struct db *h, const struct bound_filter *b, const struct p
         query_json(&q, 1, b->statuses);
     else
         bind_filter(&q, b, f);
-    if (query_step(&q, err) < 0)
-        return -1;
-    *ret = query_get_i64(&q, 0);
-    return 0;
+    return query_count(&q, ret, err);
 }
 
 /*
@@ -622,8 +619,5 @@ int store_project_uses_source(struct store *st, const char *source_id, int64_t *
     if (store_borrow(st, &l, err) < 0 || query_open(&q, l.db, sql, err) < 0)
         return -1;
     query_text(&q, 1, source_id);
-    if (query_step(&q, err) < 0)
-        return -1;
-    *ret = query_get_i64(&q, 0);
-    return 0;
+    return query_count(&q, ret, err);
 }
