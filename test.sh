@@ -192,6 +192,7 @@ system() {
 computing() {
     part format check_format
     part layers check_layers
+    part openapi-lint tests/openapi/lint.sh
     unit unit "$BUILD_DIR"
     [ $MODE = quick ] && return
     NICE=10     # the servers of the other lane go first; unit tests have limits of time and get their share

@@ -61,5 +61,10 @@ void api_refuse(const struct err *err, struct api_answer *ret);
 void api_metrics(struct api *api, struct strbuf *to);
 /* api_list_actions(): one line an action: name, least role, "supported" or "not-supported". */
 void api_list_actions(FILE *to);
+/*
+ * api_describe_actions(): the table with every field (type, bounds, words, default) and all error
+ * codes as one JSON document, for tests that hold openapi.yaml and the daemon against it.
+ */
+void api_describe_actions(FILE *to);
 
 #endif

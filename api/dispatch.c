@@ -100,7 +100,7 @@ static const struct action *find_action(const char *name)
     return NULL;
 }
 
-static const char *role_text(enum role role)
+const char *role_text(enum role role)
 {
     static const char *const texts[] = { "VIEWER", "OPERATOR", "ADMIN" };
 

@@ -204,6 +204,7 @@ static const struct {
     { "--version", CONFIG_VERSION },
     { "--sample-config", CONFIG_SAMPLE },
     { "--list-actions", CONFIG_LIST_ACTIONS },
+    { "--describe-actions", CONFIG_DESCRIBE_ACTIONS },
 };
 
 /* One pass over the arguments: either only --config (files = true) or all but that. */
@@ -271,6 +272,7 @@ void config_help(FILE *to)
                   "  --config FILE       read settings from FILE first (\"name = value\" lines)\n"
                   "  --sample-config     print such a file with every setting and its default\n"
                   "  --list-actions      print the API's actions: name, least role, supported\n"
+                  "  --describe-actions  print them with their fields, and all errors, as JSON\n"
                   "  --help, --version\n\nSettings, as options or in the file:\n");
     for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
         const struct setting *s = &settings[i];

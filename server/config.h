@@ -11,7 +11,14 @@
 
 #include "base/strbuf.h"
 
-enum config_action { CONFIG_RUN, CONFIG_HELP, CONFIG_VERSION, CONFIG_SAMPLE, CONFIG_LIST_ACTIONS };
+enum config_action {
+    CONFIG_RUN,
+    CONFIG_HELP,
+    CONFIG_VERSION,
+    CONFIG_SAMPLE,
+    CONFIG_LIST_ACTIONS,
+    CONFIG_DESCRIBE_ACTIONS
+};
 
 struct config {
     enum config_action action;

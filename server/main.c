@@ -191,6 +191,9 @@ static int run_action(const struct config *c)
     case CONFIG_LIST_ACTIONS:
         api_list_actions(stdout);
         break;
+    case CONFIG_DESCRIBE_ACTIONS:
+        api_describe_actions(stdout);
+        break;
     case CONFIG_RUN:
         break;
     }

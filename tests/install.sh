@@ -40,6 +40,8 @@ fetch_suites() {
     fi
 }
 
+command -v npm >/dev/null || TEST="$TEST npm"       # of Debian or any other, from Node.js 18.18 on
+
 case "${1:-build}" in
     build) wanted=$BUILD ;;
     demo) wanted="$BUILD $DEMO" ;;

@@ -2,12 +2,14 @@
 
 import base64
 import collections
+import functools
 import http.client
 import json
 import os
 import re
 import signal
 import subprocess
+import sys
 import time
 
 REPOSITORY = os.path.normpath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
@@ -16,8 +18,17 @@ REPOSITORY = os.path.normpath(os.path.join(os.path.dirname(__file__), "..", ".."
 PATIENCE = float(os.environ.get("CAUSEWAY_TEST_PATIENCE", "3"))
 SANITIZER = re.compile(r"ERROR: \w*Sanitizer|WARNING: ThreadSanitizer|runtime error: ")
 
+sys.path.insert(0, os.path.join(REPOSITORY, "tests", "openapi"))
+from description import Description  # noqa: E402
+
 Worker = collections.namedtuple("Worker", "pid project step")
 Response = collections.namedtuple("Response", "status headers body")
+
+
+@functools.lru_cache(maxsize=1)
+def description():
+    """openapi.yaml: every exchange with a daemon is held against it."""
+    return Description(os.path.join(REPOSITORY, "openapi.yaml"))
 
 
 def build_dir():
@@ -223,8 +234,11 @@ class Daemon:
         with open(os.path.join(self.data_dir, "initial-credentials.json"), encoding="utf-8") as file:
             return json.load(file)
 
-    def http(self, method, path, body=None, headers=None, auth="initial", timeout=10):
-        """One raw request. auth: "initial" account, (user, password), or None for no credentials."""
+    def http(self, method, path, body=None, headers=None, auth="initial", timeout=10, loose=False):
+        """One raw request. auth: "initial" account, (user, password), or None for no credentials.
+
+        Request and answer are held against openapi.yaml; loose: the request is in a form that the document doesn't show.
+        """
         headers = dict(headers or {})
         if auth is not None:
             if auth == "initial":
@@ -237,9 +251,11 @@ class Daemon:
         try:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
-            return Response(answer.status, dict(answer.getheaders()), answer.read())
+            response = Response(answer.status, dict(answer.getheaders()), answer.read())
         finally:
             connection.close()
+        description().check(method, path, body, response.status, response.headers.get("Content-Type"), response.body, loose)
+        return response
 
     def answer(self, action, body=None, auth="initial"):
         """The envelope of POST /api/v2?Action=..., success or not."""
