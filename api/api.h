@@ -1,7 +1,8 @@
 /*
- * The actions of POST /api/v2 over one table (actions.c). The transport gives an action's name, an
- * authenticated account and the body; what comes back is the whole answer. Thread-safe. Nothing
- * here opens a connection to a user's database: every call ends at once.
+ * The actions over one table (actions.c), in two dialects: JSON of POST /api/v2 and the SDK's form
+ * of POST / (oms-api.md 1.1). The transport gives an action's name, an authenticated account and
+ * the body; what comes back is the whole answer. Thread-safe. Nothing here opens a connection to a
+ * user's database: every call ends at once.
  */
 #ifndef API_API_H
 #define API_API_H
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "api/form.h"
 #include "base/err.h"
 #include "base/id.h"
 #include "base/secret.h"
@@ -29,6 +31,20 @@ struct api_options { /* all borrowed */
 struct account {
     char name[128];
     enum role role;
+};
+
+enum dialect { DIALECT_OMS, DIALECT_RPC };
+
+struct api_request { /* all borrowed */
+    enum dialect dialect;
+    const char *action;
+    const struct account *who;
+    const char *body; /* OMS: JSON text, or nothing */
+    size_t len;
+    const struct form *form; /* RPC: the body's parameters, and those of the URL that are not the
+                                protocol's own */
+    const struct form_pair *query;
+    size_t query_count;
 };
 
 /* An answer that is a file: read until it ends, then done(). Any thread, one at a time. */
@@ -52,10 +68,9 @@ void api_free(struct api *api);
 DEFINE_CLEANUP(struct api, api_free)
 
 /* api_call(): always gives an answer; text is NULL only when memory is gone. */
-void api_call(struct api *api, const char *action, const struct account *who, const char *body,
-              size_t len, struct api_answer *ret);
+void api_call(struct api *api, const struct api_request *rq, struct api_answer *ret);
 /* api_refuse(): the envelope of an error outside of any action (no credentials, too large, …). */
-void api_refuse(const struct err *err, struct api_answer *ret);
+void api_refuse(enum dialect dialect, const struct err *err, struct api_answer *ret);
 
 /* api_metrics(): counters of all actions in the Prometheus text format. */
 void api_metrics(struct api *api, struct strbuf *to);

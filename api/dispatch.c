@@ -6,6 +6,7 @@
 
 #include "api/action.h"
 #include "api/envelope.h"
+#include "api/rpc.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -127,8 +128,19 @@ static int parse_body(const char *body, size_t len, struct json_object **ret, st
     return 0;
 }
 
+static int read_request(struct call *c, const struct action *a, const struct api_request *rq,
+                        struct err *err)
+{
+    if (rq->dialect == DIALECT_OMS)
+        return parse_body(rq->body, rq->len, &c->raw, err);
+    if (form_to_json(rq->form, rq->query, rq->query_count, a->request, &c->faults, &c->raw, err) <
+        0)
+        return -1;
+    return faults_raise(&c->faults, err); /* what could not be read would also count as missing */
+}
+
 /* Known, built, allowed, well-formed: in this order for every action. */
-static int run(struct call *c, const struct action *a, const char *body, size_t len,
+static int run(struct call *c, const struct action *a, const struct api_request *rq,
                struct err *err)
 {
     if (a->handler == NULL)
@@ -136,7 +148,7 @@ static int run(struct call *c, const struct action *a, const char *body, size_t 
     if (c->who->role < a->least)
         return err_set(err, ERR_FORBIDDEN, "action %s needs the role %s, account %s has %s",
                        a->name, role_text(a->least), c->who->name, role_text(c->who->role));
-    if (parse_body(body, len, &c->raw, err) < 0 ||
+    if (read_request(c, a, rq, err) < 0 ||
         fields_read(a->request, c->raw, "", &c->faults, &c->in, err) < 0 ||
         faults_raise(&c->faults, err) < 0)
         return -1;
@@ -160,32 +172,39 @@ static void log_call(const struct action *a, const struct call *c, const char *r
                 "api", "call_failed", err);
 }
 
-static void give(struct json_object *envelope, int status, struct api_answer *ret)
+/* `envelope` is taken over; `err` NULL: a success. */
+static void give(enum dialect dialect, struct json_object *envelope, const struct err *err,
+                 struct api_answer *ret)
 {
-    const char *text = json_text(envelope);
+    _cleanup_(json_putp)
+    struct json_object *oms = envelope, *rpc = NULL;
+    const char *text;
 
-    ret->status = status;
+    if (dialect == DIALECT_RPC)
+        rpc = rpc_envelope(oms, err);
+    text = json_text(dialect == DIALECT_RPC ? rpc : oms);
+    ret->status = err == NULL              ? 200
+                  : dialect == DIALECT_RPC ? rpc_http_status(err->code)
+                                           : envelope_http_status(err);
     ret->text = text == NULL ? NULL : strdup(text);
     ret->len = ret->text == NULL ? 0 : strlen(ret->text);
 }
 
-void api_call(struct api *api, const char *action, const struct account *who, const char *body,
-              size_t len, struct api_answer *ret)
+void api_call(struct api *api, const struct api_request *rq, struct api_answer *ret)
 {
-    const struct action *a = find_action(action);
-    struct call c = { .api = api, .on = &api->on, .who = who };
+    const struct action *a = find_action(rq->action);
+    struct call c = { .api = api, .on = &api->on, .who = rq->who };
     struct err err = { 0 };
     char request_id[ID_MAX];
     int64_t began = clock_mono_ms();
     struct envelope e = { .request_id = id_new("r_", request_id) };
-    _cleanup_(json_putp)
-    struct json_object *answer = NULL;
+    struct json_object *answer;
     int r;
 
     if (a == NULL)
-        r = err_set(&err, ERR_UNKNOWN_ACTION, "there is no action \"%.64s\"", action);
+        r = err_set(&err, ERR_UNKNOWN_ACTION, "there is no action \"%.64s\"", rq->action);
     else
-        r = run(&c, a, body, len, &err);
+        r = run(&c, a, rq, &err);
     e.cost_ms = clock_mono_ms() - began;
     e.page_number = c.page.number;
     e.page_size = c.page.size;
@@ -205,23 +224,23 @@ void api_call(struct api *api, const char *action, const struct account *who, co
             r < 0 ? &api->counters[a - actions].failed : &api->counters[a - actions].ok, 1);
     if (a != NULL)
         log_call(a, &c, request_id, e.cost_ms, r < 0 ? &err : NULL);
-    if (r == 0 && c.stream.read != NULL)
+    if (r == 0 && c.stream.read != NULL) {
         *ret = (struct api_answer){ .status = 200, .stream = c.stream };
-    else
-        give(answer, r < 0 ? envelope_http_status(&err) : 200, ret);
+        json_putp(&answer);
+    } else {
+        give(rq->dialect, answer, r < 0 ? &err : NULL, ret);
+    }
     json_putp(&c.raw);
     json_putp(&c.in);
     faults_done(&c.faults);
 }
 
-void api_refuse(const struct err *err, struct api_answer *ret)
+void api_refuse(enum dialect dialect, const struct err *err, struct api_answer *ret)
 {
     char request_id[ID_MAX];
     struct envelope e = { .request_id = id_new("r_", request_id) };
-    _cleanup_(json_putp)
-    struct json_object *answer = envelope_error(&e, err, NULL);
 
-    give(answer, envelope_http_status(err), ret);
+    give(dialect, envelope_error(&e, err, NULL), err, ret);
 }
 
 /* ------------------------------------------------------------------ what the table tells */

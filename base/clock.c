@@ -1,6 +1,7 @@
 #include "base/clock.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/banned.h"
@@ -55,4 +56,36 @@ const char *clock_text_ms(int64_t unix_ms, char buf[static CLOCK_TEXT_LEN])
     (void)snprintf(buf, CLOCK_TEXT_LEN, "%.19s.%03dZ", clock_text(unix_ms / 1000, seconds),
                    (int)(unix_ms % 1000));
     return buf;
+}
+
+/* `n` digits at `at`, or -1. */
+static int digits(const char *at, int n)
+{
+    int v = 0;
+
+    for (int i = 0; i < n; i++) {
+        if (at[i] < '0' || at[i] > '9')
+            return -1;
+        v = v * 10 + (at[i] - '0');
+    }
+    return v;
+}
+
+bool clock_parse(const char *text, int64_t *ret_unix_s)
+{
+    char again[CLOCK_TEXT_LEN];
+    struct tm tm = { 0 };
+
+    if (strlen(text) != 20 || text[19] != 'Z')
+        return false;
+    tm.tm_year = digits(text, 4) - 1900;
+    tm.tm_mon = digits(text + 5, 2) - 1;
+    tm.tm_mday = digits(text + 8, 2);
+    tm.tm_hour = digits(text + 11, 2);
+    tm.tm_min = digits(text + 14, 2);
+    tm.tm_sec = digits(text + 17, 2);
+    *ret_unix_s = (int64_t)timegm(&tm);
+    /* what is no time (the 31st of February, letters, other separators) comes back as another one
+     */
+    return strncmp(clock_text(*ret_unix_s, again), text, 19) == 0 && strlen(again) == 19;
 }

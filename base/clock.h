@@ -2,6 +2,7 @@
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 int64_t clock_now_s(void);  /* Unix seconds */
@@ -16,5 +17,7 @@ enum { CLOCK_TEXT_LEN = 32 };
 const char *clock_text(int64_t unix_s, char buf[static CLOCK_TEXT_LEN]);
 /* "2026-01-31T12:00:00.123Z", for logs. */
 const char *clock_text_ms(int64_t unix_ms, char buf[static CLOCK_TEXT_LEN]);
+/* clock_parse(): "2026-01-31T12:00:00Z" (RFC 3339, whole seconds, UTC); false: not of that form. */
+bool clock_parse(const char *text, int64_t *ret_unix_s);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "base/util.h"
 
 #include "base/banned.h"
@@ -27,12 +28,22 @@ static const struct err_row *row_of(enum err_code code)
     return &rows[(unsigned)code < ERR_MAX_ ? code : ERR_INTERNAL];
 }
 
-/* One line only: a newline inside a message would break logfmt and the channel's readers. */
+/*
+ * One line only: a newline inside a message would break logfmt and the channel's readers. And UTF-8
+ * only, because messages stand in JSON: what a "%.64s" or the end of the buffer has cut is not.
+ */
 static void flatten(char *s)
 {
-    for (; *s != '\0'; s++)
-        if ((unsigned char)*s < 0x20)
-            *s = ' ';
+    size_t len = strlen(s);
+
+    for (size_t i = 0; i < len;) {
+        size_t n = utf8_length((const unsigned char *)s + i, len - i);
+        if (n == 0)
+            s[i] = '?';
+        else if ((unsigned char)s[i] < 0x20)
+            s[i] = ' ';
+        i += MAX(n, (size_t)1);
+    }
 }
 
 static void err_fill(struct err *err, enum err_code code, const char *file, int line,

@@ -17,6 +17,10 @@
     X(ERR_PARAM,               "PARAM_ERROR",            "ERROR", false, "Correct the named fields and send the request again.") \
     X(ERR_UNAUTHORIZED,        "CAUSEWAY-AUTHEN000001",  "ERROR", false, "Send HTTP Basic credentials of a Causeway account.") \
     X(ERR_FORBIDDEN,           "CAUSEWAY-AUTHEN000002",  "ERROR", false, "Use an account with a higher role.") \
+    X(ERR_SIGNATURE,           "CAUSEWAY-SIGNAT000001",  "ERROR", false, "Sign with the secret of the access key named; docs/sdk.md tells how.") \
+    X(ERR_SIGNATURE_DATE,      "CAUSEWAY-SIGNAT000002",  "ERROR", false, "Set the client's clock (NTP), then sign the request anew.") \
+    X(ERR_SIGNATURE_REPLAY,    "CAUSEWAY-SIGNAT000003",  "ERROR", false, "Sign the request anew, with another nonce and the present time.") \
+    X(ERR_NONCES_FULL,         "Throttling.Nonces",      "ERROR", true,  "Send fewer requests, or use more access keys.") \
     X(ERR_UNKNOWN_ACTION,      "CAUSEWAY-ACTION000001",  "ERROR", false, "GET /openapi.yaml lists the actions.") \
     X(ERR_NOT_SUPPORTED,       "CAUSEWAY-NOTSUP000001",  "ERROR", false, "docs/status.md tells what is not built yet.") \
     X(ERR_BODY_TOO_LARGE,      "CAUSEWAY-LIMITS000001",  "ERROR", false, "Send a smaller request.") \

@@ -107,7 +107,7 @@ static enum MHD_Result send_error(struct http *h, struct MHD_Connection *conn, u
 {
     struct api_answer a = { 0 };
 
-    api_refuse(err, &a);
+    api_refuse(DIALECT_OMS, err, &a);
     return send_text(h, conn, status != 0 ? status : (unsigned)a.status, "application/json", a.text,
                      a.len);
 }
@@ -168,13 +168,18 @@ static enum MHD_Result serve_api(struct http *h, struct MHD_Connection *conn, st
 {
     const char *action = MHD_lookup_connection_value(conn, MHD_GET_ARGUMENT_KIND, "Action");
     struct api_answer a = { 0 };
+    struct api_request rq;
 
     if (action == NULL) {
         struct err err = { 0 };
         (void)err_set(&err, ERR_UNKNOWN_ACTION, "the query parameter Action is missing");
         return send_error(h, conn, 0, &err);
     }
-    api_call(h->on.api, action, &r->who, strbuf_str(&r->body), r->body.len, &a);
+    rq = (struct api_request){ .action = action,
+                               .who = &r->who,
+                               .body = strbuf_str(&r->body),
+                               .len = r->body.len };
+    api_call(h->on.api, &rq, &a);
     if (a.stream.read != NULL)
         return send_stream(h, conn, &a.stream);
     r->large = a.len > LARGE_BYTES;
@@ -259,7 +264,7 @@ static enum MHD_Result send_not_allowed(struct http *h, struct MHD_Connection *c
     struct MHD_Response *response;
 
     (void)err_set(&err, ERR_UNKNOWN_ACTION, "this path takes %s only", methods);
-    api_refuse(&err, &a);
+    api_refuse(DIALECT_OMS, &err, &a);
     if (a.text == NULL)
         return MHD_NO;
     response = MHD_create_response_from_buffer(a.len, a.text, MHD_RESPMEM_MUST_FREE);

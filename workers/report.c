@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/utf8.h"
 
 #include "base/banned.h"
 
@@ -207,22 +208,6 @@ static size_t cut_utf8(const char *text, size_t len, size_t max)
     while (max > 0 && ((unsigned char)text[max] & 0xc0) == 0x80)
         max--;
     return max;
-}
-
-/* How many bytes a character that begins here has; 0: it is none of UTF-8. */
-static size_t utf8_length(const unsigned char *at, size_t left)
-{
-    size_t n = at[0] < 0x80                    ? 1
-               : at[0] >= 0xc2 && at[0] < 0xe0 ? 2
-               : (at[0] & 0xf0) == 0xe0        ? 3
-               : at[0] >= 0xf0 && at[0] < 0xf5 ? 4
-                                               : 0;
-
-    for (size_t i = 1; i < n; i++) {
-        if (i >= left || (at[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    return n;
 }
 
 /* Any bytes, NUL among them, as text of a document; NULL: out of memory. */
