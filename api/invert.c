@@ -21,14 +21,18 @@ static bool same_text(const char *a, const char *b)
 
 /* ---------------------------------------------------------------------- named objects */
 
-/* A copy of an object or database with the names exchanged; ids are of the other end. */
+/* A copy of an object or database with the names exchanged; ids are of the other end. The same
+ * kinds of row changes go back as come; DDL never goes back. */
 static struct json_object *exchange(struct json_object *o)
 {
     struct json_object *back = json_object_new_object();
+    struct json_object *records = json_get(o, "recordTypeWhiteList");
     const char *name = json_get_str(o, "name", "");
 
     json_add_str(back, "name", json_get_str(o, "mappedName", name));
     json_add_str(back, "mappedName", name);
+    if (records != NULL)
+        json_add(back, "recordTypeWhiteList", json_clone(records));
     return back;
 }
 
@@ -335,6 +339,22 @@ static void check_database(struct json_object *db, const char *path, struct faul
     }
 }
 
+/* DDL never goes back: kinds of single objects would say so. */
+static void rows_only(struct json_object *databases)
+{
+    static const char *const keys[] = { "tables", "views", "specificTables", "specificViews" };
+
+    for (size_t i = 0; i < json_len(databases); i++) {
+        struct json_object *db = json_at(databases, i);
+        json_object_object_del(db, "supportDDLTypes");
+        for (size_t k = 0; k < ARRAY_SIZE(keys); k++) {
+            struct json_object *list = json_get_array(db, keys[k]);
+            for (size_t j = 0; j < json_len(list); j++)
+                json_object_object_del(json_at(list, j), "supportDDLTypes");
+        }
+    }
+}
+
 static void keep_lists(struct json_object *mapping, bool renames, struct json_object *back,
                        struct faults *faults)
 {
@@ -350,9 +370,12 @@ static void keep_lists(struct json_object *mapping, bool renames, struct json_ob
         faults_add(faults, "transferMapping.databasesBlack",
                    "must not stand beside renames in two directions: name what is excluded in "
                    "tableAndViewBlackList");
-    for (size_t k = 0; k < ARRAY_SIZE(keys); k++)
-        if (json_get(mapping, keys[k]) != NULL)
-            json_add(back, keys[k], json_clone(json_get(mapping, keys[k])));
+    for (size_t k = 0; k < ARRAY_SIZE(keys); k++) {
+        if (json_get(mapping, keys[k]) == NULL)
+            continue;
+        json_add(back, keys[k], json_clone(json_get(mapping, keys[k])));
+        rows_only(json_get_array(back, keys[k]));
+    }
 }
 
 static int invert_wildcard(struct json_object *mapping, struct faults *faults,
@@ -380,6 +403,29 @@ static int invert_wildcard(struct json_object *mapping, struct faults *faults,
     return 0;
 }
 
+/* The way back needs the original of each name; only a list of objects has them. */
+static void check_case(struct json_object *mapping, bool wildcard, struct faults *faults)
+{
+    static const char why[] =
+        "two directions need the original of each name, which %s in %s do not tell: list every "
+        "table in mode SPECIFIC, or leave nameCase AS_SOURCE";
+    struct json_object *list = json_get_array(mapping, "databases");
+
+    if (json_get_str(mapping, "nameCase", NULL) == NULL)
+        return;
+    if (wildcard)
+        faults_add(faults, "commonTransferConfig.nameCase", why, "the rules", "mode WILDCARD");
+    for (size_t i = 0; !wildcard && i < json_len(list); i++) {
+        struct json_object *db = json_at(list, i);
+        if (json_len(json_get_array(db, "tables")) == 0 &&
+            json_len(json_get_array(db, "views")) == 0) {
+            faults_add(faults, "commonTransferConfig.nameCase", why, "whole databases",
+                       "transferMapping.databases");
+            return;
+        }
+    }
+}
+
 int mapping_invert(struct json_object *mapping, struct faults *faults, struct json_object **ret,
                    struct err *err)
 {
@@ -391,6 +437,7 @@ int mapping_invert(struct json_object *mapping, struct faults *faults, struct js
 
     *ret = NULL;
     json_add_str(back, "mode", mode);
+    check_case(mapping, same_text(mode, "WILDCARD"), faults);
     r = same_text(mode, "WILDCARD") ? invert_wildcard(mapping, faults, back, err)
                                     : invert_specific(mapping, faults, back, err);
     if (r == 0 && faults->count == before)

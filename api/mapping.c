@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "api/kinds.h"
 #include "api/names.h"
 #include "api/whereclause.h"
 #include "base/json.h"
@@ -18,6 +19,11 @@ enum { RULE_MAX_BYTES = 600, RULES_MAX = 20000, OBJECTS_MAX = 200000, PATH_LEN =
 static const char *const modes[] = { "SPECIFIC", "WILDCARD", "SPCEIFIC=SPECIFIC", NULL };
 static const char *const modes_later[] = { "COMPLEX", NULL };
 
+/* Which changes of it are carried, instead of the project's; left out: the project's. */
+#define KIND_FIELDS \
+    { .name = "recordTypeWhiteList", .type = FT_STRINGS, .max = 16, .values = kinds_rows, .later = kinds_rows_later }, \
+    { .name = "supportDDLTypes", .type = FT_STRINGS, .max = 64, .values = kinds_ddl, .later = kinds_ddl_later }
+
 static const struct field object_fields[] = {
     { .name = "name", .type = FT_STRING, .flags = F_REQUIRED, .min = 1, .max = 64, .check = name_check_object },
     { .name = "mappedName", .type = FT_STRING, .flags = F_NOT_EMPTY, .max = 64, .check = name_check_object },
@@ -25,6 +31,7 @@ static const struct field object_fields[] = {
     { .name = "whereClause", .type = FT_STRING, .flags = F_NOT_EMPTY, .max = WHERE_MAX_BYTES },
     { .name = "filterColumns", .type = FT_STRINGS, .max = 4096, .check = name_check_column },
     { .name = "shardColumns", .type = FT_STRINGS, .max = 4096, .check = name_check_column },
+    KIND_FIELDS,
     { 0 },
 };
 
@@ -38,6 +45,7 @@ static const struct field database_fields[] = {
     { .name = "views", .type = FT_OBJECTS, .max = OBJECTS_MAX, .fields = object_fields },
     { .name = "specificTables", .type = FT_OBJECTS, .max = OBJECTS_MAX, .fields = object_fields },
     { .name = "specificViews", .type = FT_OBJECTS, .max = OBJECTS_MAX, .fields = object_fields },
+    KIND_FIELDS,
     { 0 },
 };
 
@@ -241,6 +249,17 @@ static int check_object(struct names *n, struct json_object *db, struct json_obj
     return fresh < 0 ? -1 : 0;
 }
 
+/* In WILDCARD mode the lists `tables` and `views` are shared by both. */
+static void check_kinds(struct names *n, struct json_object *o, const char *key, const char *path)
+{
+    bool view = strcmp(key, "specificViews") == 0 || (!n->wildcard && strcmp(key, "views") == 0);
+    char at[PATH_LEN + 24];
+
+    (void)snprintf(at, sizeof(at), "%s.recordTypeWhiteList", path);
+    if (view && json_get(o, "recordTypeWhiteList") != NULL)
+        faults_add(n->faults, at, "is not for views: they have no rows of their own");
+}
+
 static int check_objects(struct names *n, struct json_object *db, const char *key, const char *path,
                          struct err *err)
 {
@@ -249,6 +268,7 @@ static int check_objects(struct names *n, struct json_object *db, const char *ke
     for (size_t i = 0; i < json_len(list); i++) {
         char at[PATH_LEN];
         (void)snprintf(at, sizeof(at), "%s.%s[%zu]", path, key, i);
+        check_kinds(n, json_at(list, i), key, at);
         if (check_object(n, db, json_at(list, i), at, err) < 0)
             return -1;
     }
@@ -304,6 +324,51 @@ static int check_databases(struct names *n, struct json_object *list, const char
             return -1;
     }
     return 0;
+}
+
+/* ------------------------------------------------------------------ the case of names */
+
+static char cased(char c, bool upper)
+{
+    if (upper)
+        return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* Names in a mapping are ASCII (name_check_object). */
+static void settle_name(struct json_object *o, bool upper)
+{
+    const char *name = json_get_str(o, "name", NULL);
+    char mapped[72];
+    size_t n = 0;
+
+    if (name == NULL || json_get_str(o, "mappedName", NULL) != NULL)
+        return;
+    for (; name[n] != '\0' && n < sizeof(mapped) - 1; n++)
+        mapped[n] = cased(name[n], upper);
+    mapped[n] = '\0';
+    json_add_str(o, "mappedName", mapped);
+}
+
+void mapping_settle_case(struct json_object *mapping, const char *name_case)
+{
+    static const char *const keys[] = { "tables", "views", "specificTables", "specificViews" };
+    struct json_object *list = json_get_array(mapping, "databases");
+    bool upper = strcmp(name_case, "UPPER") == 0;
+
+    json_object_object_del(mapping, "nameCase");
+    if (strcmp(name_case, "AS_SOURCE") == 0)
+        return;
+    json_add_str(mapping, "nameCase", name_case);
+    for (size_t i = 0; i < json_len(list); i++) {
+        struct json_object *db = json_at(list, i);
+        settle_name(db, upper);
+        for (size_t k = 0; k < ARRAY_SIZE(keys); k++) {
+            struct json_object *objects = json_get_array(db, keys[k]);
+            for (size_t j = 0; j < json_len(objects); j++)
+                settle_name(json_at(objects, j), upper);
+        }
+    }
 }
 
 static void check_mode(struct json_object *mapping, bool wildcard, struct faults *faults)

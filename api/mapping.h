@@ -15,6 +15,14 @@ extern const struct field mapping_fields[];
  */
 int mapping_check(struct json_object *mapping, const char *control_schema, struct faults *faults,
                   struct err *err);
+/*
+ * mapping_settle_case() - commonTransferConfig.nameCase (AS_SOURCE, LOWER, UPPER) into a mapping
+ *
+ * Names without a mappedName get it in that case, and the mapping says `nameCase` itself, for
+ * workers to name whatever rules select. To be called before mapping_check(), which fills in the
+ * names that are left. What mapping_invert() makes of it has no policy: it names the originals.
+ */
+void mapping_settle_case(struct json_object *mapping, const char *name_case);
 /* mapping_rule_problem(): what is wrong with one rule, or NULL. Exclusions take no rename. */
 const char *mapping_rule_problem(const char *rule, bool exclusion);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/invert.h"
+#include "api/kinds.h"
 #include "api/mapping.h"
 #include "api/names.h"
 #include "api/switch.h"
@@ -24,13 +25,6 @@ static const char *const index_modes[] = { "NONE", "WITH_TABLE", "AFTER_COPY", N
 static const char *const trigger_modes[] = { "NOT_MIGRATION", "WITH_STRUCT_TRANSFER", "WITH_TRANSFER_APP_SWITCH", NULL };
 static const char *const record_types[] = { "INSERT", "UPDATE", "DELETE", "DDL", "HEARTBEAT", "BEGIN", "COMMIT",
     "ROLLBACK", "ROW", NULL };
-static const char *const ddl_types[] = { "CREATE_TABLE", "ALTER_TABLE", "DROP_TABLE", "RENAME_TABLE",
-    "TRUNCATE_TABLE", "CREATE_INDEX", "DROP_INDEX", "CREATE_VIEW", "ALTER_VIEW", "DROP_VIEW", "CREATE_DATABASE",
-    "ALTER_DATABASE", "DROP_DATABASE", "CREATE_FUNCTION", "DROP_FUNCTION", "CREATE_PROCEDURE", "DROP_PROCEDURE", NULL };
-/* Words of a related setting of OMS (oms-api.md 3.9). Taken for ALTER_TABLE they would carry more than was asked for. */
-#define ALTERS_ARE_ONE "say ALTER_TABLE, which carries every kind of ALTER TABLE"
-static const char *const ddl_types_later[] = { "ALTER_TABLE_ADD_COLUMN=" ALTERS_ARE_ONE,
-    "ALTER_TABLE_MODIFY_COLUMN=" ALTERS_ARE_ONE, NULL };
 static const char *const conflict_strategies[] = { "FAIL", "IGNORE", "OVERWRITE", "TaskFailed=FAIL", NULL };
 static const char *const conflict_detections[] = { "KEY", "ROW", NULL };
 
@@ -39,6 +33,7 @@ static const struct field common_config[] = {
     { .name = "activeActive", .type = FT_BOOL, .fallback = "false" },
     { .name = "connectRetryMinutes", .type = FT_INT, .min = 10, .max = 1440, .fallback = "720" },
     { .name = "controlSchema", .type = FT_STRING, .min = 1, .max = 64, .fallback = "\"oms\"", .check = name_check_control },
+    { .name = "nameCase", .type = FT_STRING, .fallback = "\"AS_SOURCE\"", .values = kinds_name_case },
     { .name = "syncSchema", .type = FT_BOOL, .flags = F_LATER_TRUE },
     { .name = "sourceStoreFormat", .type = FT_STRING, .max = 32, .check = name_check_line },
     { .name = "sinkStoreFormat", .type = FT_STRING, .max = 32, .check = name_check_line },
@@ -79,7 +74,7 @@ static const struct field full_config[] = {
 static const struct field incr_config[] = {
     { .name = "startTimestamp", .type = FT_INT, .flags = F_NOT_EMPTY, .min = 1 },
     { .name = "recordTypeWhiteList", .type = FT_STRINGS, .max = 16, .fallback = "[\"INSERT\",\"UPDATE\",\"DELETE\"]", .values = record_types },
-    { .name = "supportDDLTypes", .type = FT_STRINGS, .max = 64, .values = ddl_types, .later = ddl_types_later },
+    { .name = "supportDDLTypes", .type = FT_STRINGS, .max = 64, .values = kinds_ddl, .later = kinds_ddl_later },
     { .name = "adaptOnlineDdl", .type = FT_BOOL, .fallback = "true" },
     { .name = "storeLogKeptHour", .type = FT_INT, .min = 1, .max = 8760, .fallback = "168" },
     { .name = "enableSequencingWithinTxn", .type = FT_BOOL, .fallback = "true" },
@@ -135,7 +130,7 @@ static const struct field update_full[] = {
 static const struct field update_incr[] = {
     { .name = "startTimestamp", .type = FT_INT, .flags = F_NOT_EMPTY, .min = 1 },
     { .name = "recordTypeWhiteList", .type = FT_STRINGS, .max = 16, .values = record_types },
-    { .name = "supportDDLTypes", .type = FT_STRINGS, .max = 64, .values = ddl_types, .later = ddl_types_later },
+    { .name = "supportDDLTypes", .type = FT_STRINGS, .max = 64, .values = kinds_ddl, .later = kinds_ddl_later },
     { .name = "adaptOnlineDdl", .type = FT_BOOL },
     { .name = "storeLogKeptHour", .type = FT_INT, .min = 1, .max = 8760 },
     { .name = "enableSequencingWithinTxn", .type = FT_BOOL },
@@ -234,7 +229,7 @@ static void settle_ddl(struct json_object *config)
         return;
     all = json_object_new_array();
     if (has_word(json_get_array(config, "recordTypeWhiteList"), "DDL"))
-        for (const char *const *type = ddl_types; *type != NULL; type++)
+        for (const char *const *type = kinds_ddl; *type != NULL; type++)
             json_object_array_add(all, json_object_new_string(*type));
     json_add(config, "supportDDLTypes", all);
 }
@@ -372,6 +367,8 @@ int project_body_check(struct json_object *body, struct faults *faults, struct e
     settle_workers(body);
     settle_conflicts(body, two_way);
     before = faults->count;
+    if (mapping != NULL)
+        mapping_settle_case(mapping, json_get_str(common, "nameCase", "AS_SOURCE"));
     if (mapping != NULL && mapping_check(mapping, control, faults, err) < 0)
         return -1;
     sound = json_get_str(mapping, "mode", NULL) != NULL && faults->count == before;

@@ -250,6 +250,8 @@ static int reverse_config(const struct project *forward, const char *name, struc
     json_add_str(o, "sinkEndpointId", forward->source_id);
     for (size_t i = 0; i < ARRAY_SIZE(same); i++)
         json_add(o, same[i], json_clone(json_get(forward->config, same[i])));
+    /* its mapping names each original */
+    json_add_str(json_get(o, "commonTransferConfig"), "nameCase", "AS_SOURCE");
     json_add_bool(o, "enableStructTransfer", false);
     json_add_bool(o, "enableFullTransfer", false);
     json_add_bool(o, "enableFullVerify", false);

@@ -99,6 +99,8 @@ void scope_entry_free(struct entry *e)
     free(e->mapped_name);
     free(e->where);
     json_putp(&e->columns);
+    json_putp(&e->records);
+    json_putp(&e->ddl);
     free(e);
 }
 
@@ -120,6 +122,8 @@ static void dbs_free(struct db_entry *d)
 
         free(d->name);
         free(d->mapped);
+        json_putp(&d->records);
+        json_putp(&d->ddl);
         free(d);
         d = next;
     }
@@ -177,6 +181,11 @@ void scope_fold_case(struct scope *s, bool fold)
 bool scope_folds_case(const struct scope *s)
 {
     return s->fold;
+}
+
+enum scope_case scope_name_case(const struct scope *s)
+{
+    return s->name_case;
 }
 
 int scope_exclude_db(struct scope *s, const char *db)
@@ -280,8 +289,9 @@ static bool db_is_black(const struct scope *s, const char *db)
     return false;
 }
 
-static int fill_object(struct scope_object *ret, const struct entry *e, const char *db,
-                       const char *name, struct err *err)
+/* @kinds  what says which changes are carried: like `e`, or an entry of the other kind, or NULL */
+static int fill_object(struct scope_object *ret, const struct entry *e, const struct entry *kinds,
+                       const struct db_entry *d, const char *db, const char *name, struct err *err)
 {
     struct scope_object o = { 0 };
 
@@ -295,8 +305,22 @@ static int fill_object(struct scope_object *ret, const struct entry *e, const ch
         o.where = e->where;
         o.columns = e->columns;
     }
+    o.records = kinds != NULL && kinds->records != NULL ? kinds->records
+                : d != NULL                             ? d->records
+                                                        : NULL;
+    o.ddl = kinds != NULL && kinds->ddl != NULL ? kinds->ddl : d != NULL ? d->ddl : NULL;
     *ret = o;
     return 1;
+}
+
+/* Whether an entry names its object: with the name that it has anyway it leaves a rule its say. */
+static bool says_name(const struct scope *s, const struct entry *e, bool renamed_by_rule)
+{
+    char buf[SCOPE_NAME_MAX];
+
+    if (scope_names_equal(e->mapped_name, scope_cased(s->name_case, e->name, buf), false))
+        return false;
+    return !(renamed_by_rule && scope_names_equal(e->mapped_name, e->name, false));
 }
 
 static int match_wildcard(const struct scope *s, enum scope_kind kind, const char *db,
@@ -306,18 +330,20 @@ static int match_wildcard(const struct scope *s, enum scope_kind kind, const cha
     const struct entry *shared = own != NULL ? own : find_shared(s->by_name, db, name, s->fold);
     const struct db_entry *d = scope_find_db(s->by_db, db, s->fold);
     const struct rule *plain = first_rule(s, s->white, db, name, false), *renaming;
-    const char *to_db = d != NULL ? d->mapped : db, *to_name = name;
+    char db_buf[SCOPE_NAME_MAX], name_buf[SCOPE_NAME_MAX];
+    const char *to_db = d != NULL ? d->mapped : scope_cased(s->name_case, db, db_buf);
+    const char *to_name = scope_cased(s->name_case, name, name_buf);
 
     if ((plain == NULL && (shared == NULL || !shared->selects)) || is_black(s, db, name))
         return 0;
     renaming = first_rule(s, s->white, db, name, true);
     if (renaming != NULL) {
         to_db = renaming->mapped_db != NULL ? renaming->mapped_db : to_db;
-        to_name = renaming->mapped_name != NULL ? renaming->mapped_name : name;
+        to_name = renaming->mapped_name != NULL ? renaming->mapped_name : to_name;
     }
-    if (shared != NULL && !scope_names_equal(shared->mapped_name, shared->name, false))
+    if (shared != NULL && says_name(s, shared, renaming != NULL))
         to_name = shared->mapped_name;
-    return fill_object(ret, own, to_db, to_name, err);
+    return fill_object(ret, own, shared, d, to_db, to_name, err);
 }
 
 int scope_match(const struct scope *s, enum scope_kind kind, const char *db, const char *name,
@@ -325,6 +351,7 @@ int scope_match(const struct scope *s, enum scope_kind kind, const char *db, con
 {
     const struct db_entry *d;
     const struct entry *e;
+    char buf[SCOPE_NAME_MAX];
 
     if (never_matches(s, db))
         return 0;
@@ -336,7 +363,8 @@ int scope_match(const struct scope *s, enum scope_kind kind, const char *db, con
     e = scope_find_entry(s->by_name, kind, db, name, s->fold);
     if (!d->whole && (e == NULL || !e->selects))
         return 0;
-    return fill_object(ret, e, d->mapped, e != NULL ? e->mapped_name : name, err);
+    return fill_object(ret, e, e, d, d->mapped,
+                       e != NULL ? e->mapped_name : scope_cased(s->name_case, name, buf), err);
 }
 
 void scope_object_done(struct scope_object *o)
@@ -348,7 +376,9 @@ void scope_object_done(struct scope_object *o)
 
 bool scope_may_match_db(const struct scope *s, const char *db)
 {
-    return scope_mapped_db(s, db) != NULL;
+    char buf[SCOPE_NAME_MAX];
+
+    return scope_mapped_db(s, db, buf) != NULL;
 }
 
 bool scope_whole_db(const struct scope *s, const char *db)
@@ -367,7 +397,35 @@ bool scope_whole_db(const struct scope *s, const char *db)
     return false;
 }
 
-const char *scope_mapped_db(const struct scope *s, const char *db)
+struct json_object *scope_db_ddl(const struct scope *s, const char *db)
+{
+    const struct db_entry *d = scope_find_db(s->by_db, db, s->fold);
+
+    return d != NULL ? d->ddl : NULL;
+}
+
+static bool has_kind(struct json_object *list, const char *kind)
+{
+    if (kind == NULL)
+        return json_len(list) > 0;
+    for (size_t i = 0; i < json_len(list); i++)
+        if (strcasecmp(json_at_str(list, i), kind) == 0)
+            return true;
+    return false;
+}
+
+bool scope_any_ddl(const struct scope *s, const char *kind)
+{
+    bool any = false;
+
+    for (const struct entry *e = s->entries; e != NULL; e = e->next)
+        any = any || has_kind(e->ddl, kind);
+    for (const struct db_entry *d = s->dbs; d != NULL; d = d->next)
+        any = any || has_kind(d->ddl, kind);
+    return any;
+}
+
+const char *scope_mapped_db(const struct scope *s, const char *db, char buf[static SCOPE_NAME_MAX])
 {
     const struct db_entry *d = scope_find_db(s->by_db, db, s->fold);
 
@@ -379,7 +437,9 @@ const char *scope_mapped_db(const struct scope *s, const char *db)
         return NULL;
     for (const struct rule *r = s->white; r != NULL; r = r->next)
         if (rule_fits_db(s, r, db))
-            return r->mapped_db != NULL ? r->mapped_db : d != NULL ? d->mapped : db;
+            return r->mapped_db != NULL ? r->mapped_db
+                   : d != NULL          ? d->mapped
+                                        : scope_cased(s->name_case, db, buf);
     return d != NULL && d->partly ? d->mapped : NULL;
 }
 

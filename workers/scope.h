@@ -7,6 +7,9 @@
  * WILDCARD: rules `<db pattern>.<object pattern>` in tableAndViewWhiteList minus …BlackList (and
  * databasesBlack), applied to tables and views; `a.b=c.d` renames; specificTables/specificViews of
  * `databases` give renames, filters and columns for single objects.
+ *
+ * `nameCase` (AS_SOURCE, LOWER, UPPER) is how a database, table or view is called at the target
+ * when nothing names it there: here and nowhere else (docs/objects.md).
  */
 #ifndef WORKERS_SCOPE_H
 #define WORKERS_SCOPE_H
@@ -27,6 +30,9 @@ struct scope_object {
     char *mapped_db, *mapped_name; /* free with scope_object_done */
     const char *where;             /* row filter, or NULL */
     struct json_object *columns;   /* filterColumns: include list, or NULL: all */
+    /* recordTypeWhiteList and supportDDLTypes of its own or of its database: lists of words that
+     * count instead of the project's; NULL: the project's. */
+    struct json_object *records, *ddl;
 };
 void scope_object_done(struct scope_object *o);
 
@@ -44,6 +50,12 @@ void scope_free(struct scope *s);
 DEFINE_CLEANUP(struct scope, scope_free)
 void scope_fold_case(struct scope *s, bool fold);
 bool scope_folds_case(const struct scope *s);
+
+enum scope_case { SCOPE_CASE_SOURCE, SCOPE_CASE_LOWER, SCOPE_CASE_UPPER };
+enum scope_case scope_name_case(const struct scope *s); /* nameCase of the mapping */
+enum { SCOPE_NAME_MAX = 64 * 4 + 1 };                   /* a name of the server, in UTF-8 */
+/* scope_cased(): `name` in that case: `name` itself or `buf`. */
+const char *scope_cased(enum scope_case how, const char *name, char buf[static SCOPE_NAME_MAX]);
 /* scope_exclude_db(): a database that never matches, as the control schema. -1: out of memory. */
 int scope_exclude_db(struct scope *s, const char *db);
 
@@ -62,8 +74,12 @@ bool scope_may_match_db(const struct scope *s, const char *db);
  */
 bool scope_whole_db(const struct scope *s, const char *db);
 /* The target database a whole or partly selected source database maps to; NULL when it has none of
- * its own. */
-const char *scope_mapped_db(const struct scope *s, const char *db);
+ * its own. Borrowed from the scope, `db` itself, or `buf`. */
+const char *scope_mapped_db(const struct scope *s, const char *db, char buf[static SCOPE_NAME_MAX]);
+/* scope_db_ddl(): supportDDLTypes of the database itself; NULL: the project's. Borrowed. */
+struct json_object *scope_db_ddl(const struct scope *s, const char *db);
+/* scope_any_ddl(): some object or database has `kind` in supportDDLTypes of its own; NULL: any. */
+bool scope_any_ddl(const struct scope *s, const char *kind);
 /* Objects named one by one in SPECIFIC mode: calls `fn` for each, to check that they exist. */
 int scope_each_named(const struct scope *s,
                      int (*fn)(void *ctx, enum scope_kind kind, const char *db, const char *name,

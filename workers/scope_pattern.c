@@ -51,6 +51,56 @@ unsigned scope_fold_char(unsigned c)
     return c;
 }
 
+/* The other way round: scope_fold_char() takes what comes out back to where it was. */
+unsigned scope_upper_char(unsigned c)
+{
+    if (c < 0x80)
+        return c >= 'a' && c <= 'z' ? c - 32 : c;
+    if ((c >= 0xe0 && c <= 0xfe && c != 0xf7) || (c >= 0x3b1 && c <= 0x3c9 && c != 0x3c2) ||
+        (c >= 0x430 && c <= 0x44f))
+        return c - 32;
+    if (c >= 0x450 && c <= 0x45f)
+        return c - 80;
+    if ((c & 1) == 1 && c > 0x100 && scope_fold_char(c - 1) == c)
+        return c - 1;
+    if ((c & 1) == 0 && c > 0x139 && scope_fold_char(c - 1) == c)
+        return c - 1;
+    return c;
+}
+
+/* One character as UTF-8; how many bytes. What scope_next_char() made of a stray byte is one. */
+static size_t put_char(unsigned c, char to[static 4])
+{
+    size_t n = c < 0x80 || c >= 0x110000 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+
+    if (n == 1) {
+        to[0] = (char)(c >= 0x110000 ? c - 0x110000 : c);
+        return 1;
+    }
+    for (size_t i = n - 1; i > 0; i--, c >>= 6)
+        to[i] = (char)(0x80 | (c & 0x3f));
+    to[0] = (char)(c | (n == 2 ? 0xc0U : n == 3 ? 0xe0U : 0xf0U));
+    return n;
+}
+
+const char *scope_cased(enum scope_case how, const char *name, char buf[static SCOPE_NAME_MAX])
+{
+    const char *at = name;
+    size_t n = 0;
+
+    if (how == SCOPE_CASE_SOURCE)
+        return name;
+    while (*at != '\0') {
+        unsigned c = scope_next_char(&at);
+
+        if (n + 5 > SCOPE_NAME_MAX)
+            return name; /* no server has such a name */
+        n += put_char(how == SCOPE_CASE_LOWER ? scope_fold_char(c) : scope_upper_char(c), buf + n);
+    }
+    buf[n] = '\0';
+    return buf;
+}
+
 bool scope_names_equal(const char *a, const char *b, bool fold)
 {
     if (!fold)

@@ -9,8 +9,9 @@ enum { SCOPE_KEY_MAX = 2 * 64 * 4 + 8 };
 
 /* scope_next_char(): one character of UTF-8; a byte that begins none is one above all real ones. */
 unsigned scope_next_char(const char **at);
-/* scope_fold_char(): its lower case. */
+/* scope_fold_char(): its lower case. scope_upper_char(): its upper case. */
 unsigned scope_fold_char(unsigned c);
+unsigned scope_upper_char(unsigned c);
 bool scope_names_equal(const char *a, const char *b, bool fold);
 
 /* One object named in `databases`. Entries whose names differ in case only are chained. */
@@ -19,7 +20,8 @@ struct entry {
     char *mapped_db, *mapped_name;
     char *where;
     struct json_object *columns;
-    bool selects; /* false: only says how (specificTables) */
+    struct json_object *records, *ddl; /* its own or its database's; NULL: the project's */
+    bool selects;                      /* false: only says how (specificTables) */
     enum scope_kind kind;
     struct entry *same_key, *next;
 };
@@ -27,10 +29,11 @@ struct entry {
 struct db_entry {
     char *name, *mapped;
     bool whole, partly; /* partly: has tables or views of its own */
+    struct json_object *records, *ddl;
     struct db_entry *same_key, *next;
 };
 
-/* `<db>.<object>=<mapped_db>.<mapped_name>`; mapped_* NULL: the name stays. */
+/* `<db>.<object>=<mapped_db>.<mapped_name>`; mapped_* NULL: the name stays, but for nameCase. */
 struct rule {
     char *db, *object;
     char *mapped_db, *mapped_name;
@@ -45,6 +48,7 @@ struct db_name {
 struct scope {
     bool wildcard, fold;
     enum scope_category category;
+    enum scope_case name_case;
     struct entry *entries, *black_entries; /* in the order of the mapping */
     struct db_entry *dbs, *black_dbs;
     struct rule *white, *black;

@@ -104,6 +104,28 @@ static struct json_object *read_columns(struct faults *f, struct json_object *o,
     return json_object_get(list);
 }
 
+/* A list of words that count instead of the project's; a new reference, or NULL. An empty one is
+ * none of them. */
+static struct json_object *read_kinds(struct faults *f, struct json_object *o, const char *key,
+                                      const char *where)
+{
+    struct json_object *list = json_get(o, key);
+
+    if (list == NULL)
+        return NULL;
+    if (!json_object_is_type(list, json_type_array)) {
+        fault(f, true, "%s.%s is not a list", where, key);
+        return NULL;
+    }
+    for (size_t i = 0; i < json_len(list); i++) {
+        if (json_at_str(list, i) == NULL) {
+            fault(f, true, "%s.%s[%zu] is not a word", where, key, i);
+            return NULL;
+        }
+    }
+    return json_object_get(list);
+}
+
 /* Columns keep their names: a `columns` list that renames is refused rather than ignored. */
 static void check_column_renames(struct faults *f, struct json_object *o, const char *where)
 {
@@ -121,6 +143,7 @@ static void check_column_renames(struct faults *f, struct json_object *o, const 
 
 /* Where a list of tables or views goes. */
 struct entry_list {
+    enum scope_case name_case;
     struct entry **tail;
     struct map *by_name;
     const char *db, *mapped_db;
@@ -135,7 +158,7 @@ static void add_entry(struct faults *f, struct entry_list *to, struct json_objec
     struct entry *e = calloc(1, sizeof(*e));
     const char *name = read_name(f, o, "name", where, NULL);
     const char *filter = read_text(f, o, "whereClause", where);
-    char key[SCOPE_KEY_MAX];
+    char key[SCOPE_KEY_MAX], cased[SCOPE_NAME_MAX];
 
     if (name == NULL || e == NULL) {
         f->nomem = f->nomem || e == NULL;
@@ -151,10 +174,13 @@ static void add_entry(struct faults *f, struct entry_list *to, struct json_objec
     e->db = copy_text(f, to->db);
     e->name = copy_text(f, name);
     e->mapped_db = copy_text(f, to->mapped_db);
-    e->mapped_name = copy_text(f, read_name(f, o, "mappedName", where, name));
+    e->mapped_name =
+        copy_text(f, read_name(f, o, "mappedName", where, scope_cased(to->name_case, name, cased)));
     e->where =
         copy_text(f, filter != NULL && filter[strspn(filter, " \t\r\n")] != '\0' ? filter : NULL);
     e->columns = read_columns(f, o, where);
+    e->records = read_kinds(f, o, "recordTypeWhiteList", where);
+    e->ddl = read_kinds(f, o, "supportDDLTypes", where);
     if (f->nomem)
         return;
     e->same_key = map_get(to->by_name, scope_entry_key(to->kind, to->db, name, key));
@@ -190,16 +216,17 @@ static void add_db(struct scope *s, struct faults *f, bool white, struct json_ob
                    const char *where, struct db_entry **tail)
 {
     struct map *by_db = white ? s->by_db : s->black_by_db;
-    struct entry_list to = { .tail = white ? &s->entries : &s->black_entries,
+    struct entry_list to = { .name_case = s->name_case,
+                             .tail = white ? &s->entries : &s->black_entries,
                              .by_name = white ? s->by_name : s->black_by_name,
                              .selects = true };
     const char *name = read_name(f, o, "name", where, NULL), *mapped;
     struct db_entry *d;
-    char key[SCOPE_KEY_MAX];
+    char key[SCOPE_KEY_MAX], cased[SCOPE_NAME_MAX];
 
     if (name == NULL)
         return;
-    mapped = read_name(f, o, "mappedName", where, name);
+    mapped = read_name(f, o, "mappedName", where, scope_cased(s->name_case, name, cased));
     if (white && (scope_is_system_db(name) || scope_is_system_db(mapped)))
         fault(f, true, "%s: %.64s is a system database", where,
               scope_is_system_db(name) ? name : mapped);
@@ -215,6 +242,8 @@ static void add_db(struct scope *s, struct faults *f, bool white, struct json_ob
     *tail = d;
     d->name = copy_text(f, name);
     d->mapped = copy_text(f, mapped);
+    d->records = read_kinds(f, o, "recordTypeWhiteList", where);
+    d->ddl = read_kinds(f, o, "supportDDLTypes", where);
     d->partly =
         json_len(json_get_array(o, "tables")) > 0 || json_len(json_get_array(o, "views")) > 0;
     d->whole = !d->partly && (!s->wildcard || !white);
@@ -316,8 +345,8 @@ static char *split_dot(char *text)
  * What stands behind `=`. A side that is `*`, or the same pattern again, keeps the names; else it
  * is one name, and then what it replaces must be one name too: else several would become one.
  */
-static const char *mapping_fault(struct rule *r, char *db, char *object, struct faults *f,
-                                 bool *ret_param)
+static const char *mapping_fault(struct rule *r, char *db, char *object, bool cased,
+                                 struct faults *f, bool *ret_param)
 {
     bool keep_db = strcmp(db, "*") == 0 || strcmp(db, r->db) == 0;
     bool keep_object = strcmp(object, "*") == 0 || strcmp(object, r->object) == 0;
@@ -334,13 +363,14 @@ static const char *mapping_fault(struct rule *r, char *db, char *object, struct 
         return "several databases into one is not supported";
     if (!keep_object && has_wildcard(r->db) && !keep_db)
         return "several tables into one is not supported";
-    r->mapped_db = copy_text(f, keep_db ? NULL : db);
-    r->mapped_name = copy_text(f, keep_object ? NULL : object);
+    /* one name that is said again is meant as it is written */
+    r->mapped_db = copy_text(f, keep_db && (!cased || has_wildcard(db)) ? NULL : db);
+    r->mapped_name = copy_text(f, keep_object && (!cased || has_wildcard(object)) ? NULL : object);
     return NULL;
 }
 
 /* Reads one rule; NULL, or what is wrong with it. */
-static const char *parse_rule(char *text, bool white, struct rule *r, struct faults *f,
+static const char *parse_rule(char *text, bool white, bool cased, struct rule *r, struct faults *f,
                               bool *ret_param)
 {
     char *mapped = find_outside(text, '='), *object, *mapped_object;
@@ -363,7 +393,7 @@ static const char *parse_rule(char *text, bool white, struct rule *r, struct fau
     mapped_object = split_dot(mapped);
     if (mapped_object == NULL || mapped[0] == '\0' || mapped_object[0] == '\0')
         return "behind = must stand <database>.<object>";
-    return mapping_fault(r, mapped, mapped_object, f, ret_param);
+    return mapping_fault(r, mapped, mapped_object, cased, f, ret_param);
 }
 
 static bool has_outer_blank(const char *text)
@@ -374,8 +404,8 @@ static bool has_outer_blank(const char *text)
     return len > 0 && (strchr(blanks, text[0]) != NULL || strchr(blanks, text[len - 1]) != NULL);
 }
 
-static void add_rule(struct faults *f, struct json_object *list, size_t i, const char *key,
-                     bool white, struct rule **tail)
+static void add_rule(const struct scope *s, struct faults *f, struct json_object *list, size_t i,
+                     const char *key, bool white, struct rule **tail)
 {
     _cleanup_(scope_rule_freep)
     struct rule *r = calloc(1, sizeof(*r));
@@ -397,15 +427,15 @@ static void add_rule(struct faults *f, struct json_object *list, size_t i, const
         f->nomem = true;
         return;
     }
-    wrong = parse_rule(text, white, r, f, &param);
+    wrong = parse_rule(text, white, s->name_case != SCOPE_CASE_SOURCE, r, f, &param);
     if (wrong != NULL)
         fault(f, param, "%s[%zu] \"%.100s\": %s", key, i, from, wrong);
     else if (!f->nomem)
         *tail = take_ptr(r);
 }
 
-static void add_rules(struct faults *f, struct json_object *mapping, const char *key, bool white,
-                      struct rule **tail)
+static void add_rules(const struct scope *s, struct faults *f, struct json_object *mapping,
+                      const char *key, bool white, struct rule **tail)
 {
     struct json_object *list = json_get(mapping, key);
 
@@ -416,7 +446,7 @@ static void add_rules(struct faults *f, struct json_object *mapping, const char 
         return;
     }
     for (size_t i = 0; i < json_len(list); i++) {
-        add_rule(f, list, i, key, white, tail);
+        add_rule(s, f, list, i, key, white, tail);
         if (*tail != NULL)
             tail = &(*tail)->next;
     }
@@ -434,6 +464,22 @@ static void read_mode(struct scope *s, struct faults *f, struct json_object *map
         fault(f, false, "mode COMPLEX is not supported");
     else if (mode != NULL && !s->wildcard && strcasecmp(mode, "SPECIFIC") != 0)
         fault(f, true, "mode %.32s is neither SPECIFIC nor WILDCARD", mode);
+}
+
+static void read_name_case(struct scope *s, struct faults *f, struct json_object *mapping)
+{
+    static const char *const words[] = { [SCOPE_CASE_SOURCE] = "AS_SOURCE",
+                                         [SCOPE_CASE_LOWER] = "LOWER",
+                                         [SCOPE_CASE_UPPER] = "UPPER" };
+    const char *word = read_text(f, mapping, "nameCase", "transferMapping");
+
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+        if (word == NULL || strcasecmp(word, words[i]) == 0) {
+            s->name_case = (enum scope_case)i;
+            return;
+        }
+    }
+    fault(f, true, "nameCase %.32s is not known", word);
 }
 
 static bool selects_nothing(const struct scope *s)
@@ -470,11 +516,12 @@ int scope_new(struct json_object *mapping, struct scope **ret, struct err *err)
     if (!json_object_is_type(mapping, json_type_object))
         return err_set(err, ERR_PARAM, "transferMapping is not an object");
     read_mode(s, &f, mapping);
+    read_name_case(s, &f, mapping);
     add_dbs(s, &f, mapping, "databases", true);
     if (s->wildcard) {
         add_dbs(s, &f, mapping, "databasesBlack", false);
-        add_rules(&f, mapping, "tableAndViewWhiteList", true, &s->white);
-        add_rules(&f, mapping, "tableAndViewBlackList", false, &s->black);
+        add_rules(s, &f, mapping, "tableAndViewWhiteList", true, &s->white);
+        add_rules(s, &f, mapping, "tableAndViewBlackList", false, &s->black);
     }
     if (f.text.len == 0 && selects_nothing(s))
         fault(&f, true, "%s selects nothing", s->wildcard ? "tableAndViewWhiteList" : "databases");

@@ -1,37 +1,11 @@
 #include "workers/incr/change.h"
 
 #include <inttypes.h>
-#include <strings.h>
 
-#include "base/json.h"
 #include "workers/incr/image.h"
 #include "workers/incr/keys.h"
 
 #include "base/banned.h"
-
-void changer_kinds(struct changer *c, struct json_object *white_list)
-{
-    static const struct {
-        const char *word;
-        enum rows_kind kind;
-    } words[] = { { "INSERT", ROWS_INSERT }, { "UPDATE", ROWS_UPDATE }, { "DELETE", ROWS_DELETE } };
-    bool all = true;
-
-    for (size_t i = 0; i < ARRAY_SIZE(c->carry); i++)
-        c->carry[i] = false;
-    for (size_t i = 0; i < json_len(white_list); i++) {
-        const char *have = json_at_str(white_list, i);
-        for (size_t k = 0; have != NULL && k < ARRAY_SIZE(words); k++) {
-            if (strcasecmp(have, words[k].word) == 0)
-                c->carry[words[k].kind] = true;
-        }
-    }
-    for (size_t i = 0; i < ARRAY_SIZE(c->carry); i++)
-        all = all && !c->carry[i];
-    for (size_t i = 0; i < ARRAY_SIZE(c->carry); i++)
-        c->carry[i] |= all;
-    c->loose = !(c->carry[ROWS_INSERT] && c->carry[ROWS_UPDATE] && c->carry[ROWS_DELETE]);
-}
 
 int change_row(const struct sqlwriter *w, struct txn *t, const struct table_plan *p,
                const struct row_mode *m, const struct value *before, const struct value *after,
@@ -89,8 +63,8 @@ static int mode_of(const struct changer *c, const struct group_row_event *ev, st
         return err_set(err, ERR_BINLOG_MALFORMED, "a row event that ends too early");
     *ret = (struct row_mode){
         .safe = safe,
-        .loose = c->loose,
-        .row_check = c->row_check && !safe && !c->loose,
+        .loose = ev->plan->loose,
+        .row_check = c->row_check && !safe && !ev->plan->loose,
         .fk_checks = c->writer.cascades && !flags.no_foreign_key_checks,
         .pos = ev->pos.offset,
     };
@@ -105,7 +79,7 @@ static int change_rows(struct changer *c, struct txn *t, const struct group_row_
         .format = ev->format,
         .map = ev->map,
         .plan = ev->plan,
-        .carry = { c->carry[0], c->carry[1], c->carry[2] },
+        .carry = { ev->plan->carry[0], ev->plan->carry[1], ev->plan->carry[2] },
         .verdicts = verdicts,
         .verdict_count = verdict_count,
         .first_stmt = t->stmt_count,

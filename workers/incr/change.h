@@ -2,8 +2,6 @@
 #ifndef WORKERS_INCR_CHANGE_H
 #define WORKERS_INCR_CHANGE_H
 
-#include <json-c/json.h>
-
 #include "workers/incr/filter.h"
 #include "workers/incr/group.h"
 #include "workers/incr/sqlwrite.h"
@@ -12,8 +10,6 @@
 struct changer {
     struct sqlwriter writer;
     struct filter *filter;
-    bool carry[3];  /* by enum rows_kind: recordTypeWhiteList */
-    bool loose;     /* some kind is not carried */
     bool row_check; /* conflictDetection ROW: before images are compared whole */
     bool has_safe_end;
     struct binlog_pos safe_end; /* events before it may be in the copy */
@@ -21,8 +17,6 @@ struct changer {
     uint64_t filtered;          /* rows that no image of matched the filter */
 };
 
-/* changer_kinds(): reads recordTypeWhiteList; absent or without a DML kind: all are carried. */
-void changer_kinds(struct changer *c, struct json_object *white_list);
 /* change_event(): adds to the transaction. Errors: the decoder's, sqlwrite's, filter_event's. */
 int change_event(struct changer *c, struct txn *t, const struct group_row_event *ev,
                  struct err *err);

@@ -139,7 +139,8 @@ static int fill_names(struct session *s, const struct ddl_outcome *o, struct nam
 
     m->scope = s->sync->scope;
     for (size_t at = 0; map_next(s->facts->databases, &at, &db, &value);) {
-        const char *mapped = scope_mapped_db(m->scope, db);
+        char buf[SCOPE_NAME_MAX];
+        const char *mapped = scope_mapped_db(m->scope, db, buf);
         if (mapped != NULL && add_name(m, db, NULL, mapped, NULL, err) < 0)
             return -1;
     }
@@ -224,7 +225,8 @@ int ddl_works_convert(struct session *s, const struct group_statement *st,
                                 : fill_names(s, o, &names, err);
 
     for (size_t i = 0; got == 0 && i < o->action_count; i++)
-        got = convert_one(s, st, o, &o->actions[i], names.map, ret, notes, err);
+        if (o->actions[i].carried)
+            got = convert_one(s, st, o, &o->actions[i], names.map, ret, notes, err);
     name_map_done(&names);
     return got;
 }
@@ -298,7 +300,8 @@ static int replace_one(struct session *s, const char *sql, size_t len, const cha
 int ddl_works_replace(struct session *s, const struct group_statement *st, const char *sql,
                       struct ddl_works *ret, struct err *err)
 {
-    const char *mapped = scope_mapped_db(s->sync->scope, st->default_db);
+    char buf[SCOPE_NAME_MAX];
+    const char *mapped = scope_mapped_db(s->sync->scope, st->default_db, buf);
     const char *db = mapped != NULL ? mapped : *st->default_db != '\0' ? st->default_db : NULL;
     struct tokens t = { 0 };
     size_t from = 0;

@@ -59,6 +59,7 @@ void judge_replaced_away(struct ddl_judge *j)
     _cleanup_(strbuf_done)
     struct strbuf sql = STRBUF(DROP_SQL_MAX);
     struct ddl_action *a;
+    bool carried;
 
     if (e == NULL && !j->d->temporary && shadow_find(j, n->db, n->name) != NULL) {
         outcome_shadow(j, n->db, n->name, NULL);
@@ -67,7 +68,8 @@ void judge_replaced_away(struct ddl_judge *j)
     if (e == NULL)
         return;
     outcome_concern(j->o, n->db, n->name);
-    a = outcome_action(j, NULL);
+    carried = ddl_carries(j, SCOPE_TABLE, e->now->db, e->now->name);
+    a = outcome_action(j, NULL, carried);
     if (a == NULL)
         return;
     strbuf_adds(&sql, "DROP TABLE IF EXISTS ");
@@ -78,8 +80,7 @@ void judge_replaced_away(struct ddl_judge *j)
     outcome_tell(
         j->o, "INFO", "table_left",
         "%s.%s was dropped at the source: a CREATE OR REPLACE failed there with error %u%s", n->db,
-        n->name, j->from->error_code,
-        j->w->rules->carried[DDL_CREATE_TABLE] ? "" : "; the target keeps its table");
+        n->name, j->from->error_code, carried ? "" : "; the target keeps its table");
     e->now = NULL;
 }
 

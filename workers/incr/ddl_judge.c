@@ -31,6 +31,31 @@ void ddl_rules_read(struct json_object *config, struct ddl_rules *ret)
     }
 }
 
+bool ddl_carries_list(const struct ddl_judge *j, struct json_object *own)
+{
+    if (own == NULL)
+        return j->w->rules->carried[j->o->listed_as];
+    for (size_t i = 0; i < json_len(own); i++) {
+        const char *word = json_at_str(own, i);
+        enum ddl_kind k;
+        if (word != NULL && ddl_kind_of(word, &k) && k == j->o->listed_as && k != DDL_OTHER)
+            return true;
+    }
+    return false;
+}
+
+bool ddl_carries(const struct ddl_judge *j, enum scope_kind kind, const char *db, const char *name)
+{
+    struct scope_object o = { 0 };
+    struct err err = { 0 };
+    int got = scope_match(j->w->scope, kind, db, name, &o, &err);
+    bool carried = ddl_carries_list(j, got == 1 ? o.ddl : scope_db_ddl(j->w->scope, db));
+
+    j->o->failed |= got < 0;
+    scope_object_done(&o);
+    return carried;
+}
+
 /* Source: MySQL, sql/system_variables.h (MODE_…); MariaDB, sql/sql_class.h. */
 void ddl_sql_mode_text(uint64_t bits, bool mariadb, char ret[static DDL_SQL_MODE_MAX])
 {
@@ -154,7 +179,7 @@ static int judge_view(struct ddl_judge *j, struct err *err)
         if (got == 0)
             continue;
         outcome_concern(j->o, n->db, n->name);
-        a = outcome_action(j, j->d);
+        a = outcome_action(j, j->d, ddl_carries_list(j, o.ddl));
         action_target(j, a, i, o.mapped_db, o.mapped_name);
         action_object(j, a, DDL_O_TABLE, o.mapped_db, o.mapped_name);
         scope_object_done(&o);
@@ -165,13 +190,14 @@ static int judge_view(struct ddl_judge *j, struct err *err)
 static void judge_routine(struct ddl_judge *j, enum ddl_object_kind kind)
 {
     const struct ddl_name *n = &j->d->names[0];
-    const char *db = scope_mapped_db(j->w->scope, n->db);
+    char buf[SCOPE_NAME_MAX];
+    const char *db = scope_mapped_db(j->w->scope, n->db, buf);
     struct ddl_action *a;
 
     if (!scope_whole_db(j->w->scope, n->db) || db == NULL)
         return;
     outcome_concern(j->o, n->db, n->name);
-    a = outcome_action(j, j->d);
+    a = outcome_action(j, j->d, ddl_carries_list(j, scope_db_ddl(j->w->scope, n->db)));
     action_target(j, a, 0, db, n->name);
     action_object(j, a, kind, db, n->name);
 }
@@ -234,7 +260,9 @@ static void judge_database(struct ddl_judge *j)
 {
     const char *db = j->d->names[0].db, *collation = database_collation(j);
     bool whole = scope_whole_db(j->w->scope, db);
-    const char *mapped = whole ? scope_mapped_db(j->w->scope, db) : NULL;
+    char buf[SCOPE_NAME_MAX];
+    const char *mapped = whole ? scope_mapped_db(j->w->scope, db, buf) : NULL;
+    bool carried = ddl_carries_list(j, scope_db_ddl(j->w->scope, db));
     bool known = facts_database_collation(j->w->facts, db) != NULL;
     struct ddl_action *a;
 
@@ -250,14 +278,13 @@ static void judge_database(struct ddl_judge *j)
     if (j->d->kind == DDL_ALTER_DATABASE && collation != NULL)
         set_database(j, db, collation);
     if (j->d->kind == DDL_DROP_DATABASE) {
-        bool carried = j->w->rules->carried[DDL_DROP_DATABASE];
         set_database(j, db, NULL);
         drop_tables(j, db, carried ? mapped : NULL);
         j->o->quiet = false;
     }
     if (mapped == NULL)
         return;
-    a = outcome_action(j, j->d);
+    a = outcome_action(j, j->d, carried);
     action_target(j, a, 0, mapped, "");
     action_object(j, a, DDL_O_DATABASE, mapped, "");
 }
@@ -391,6 +418,24 @@ static int judge_by_end(struct ddl_judge *j, struct ddl_statement *d, const stru
     return judge_kind(j, refs, err);
 }
 
+/* Of a statement that names several objects each goes by its own kinds. */
+static void settle_carried(struct ddl_judge *j)
+{
+    struct ddl_outcome *o = j->o;
+    size_t carried = 0;
+
+    for (size_t i = 0; i < o->action_count; i++)
+        carried += o->actions[i].carried;
+    if (o->track_only || (o->action_count > 0 && carried == 0) ||
+        (o->action_count == 0 && !j->w->rules->carried[o->listed_as]))
+        o->carried = false;
+    if (o->carried && carried < o->action_count)
+        outcome_tell(o, "WARN", "ddl_not_applied",
+                     "only %zu of the %zu changes of this statement are applied: not all of its "
+                     "objects list %s in supportDDLTypes",
+                     carried, o->action_count, ddl_kind_name(o->listed_as));
+}
+
 int ddl_judge(const struct ddl_world *w, const struct ddl_source *from, struct ddl_statement *d,
               const struct statement *refs, struct ddl_outcome *ret, struct err *err)
 {
@@ -413,7 +458,7 @@ int ddl_judge(const struct ddl_world *w, const struct ddl_source *from, struct d
         ddl_outcome_done(&o);
         return -1;
     }
-    o.carried = o.carried && w->rules->carried[o.listed_as] && !o.track_only;
+    settle_carried(&j);
     *ret = o;
     return 0;
 }

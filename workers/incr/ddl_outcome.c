@@ -241,13 +241,14 @@ struct table *outcome_copy(struct ddl_judge *j, const struct table *t)
     return own(j->o, copy);
 }
 
-struct ddl_action *outcome_action(struct ddl_judge *j, const struct ddl_statement *d)
+struct ddl_action *outcome_action(struct ddl_judge *j, const struct ddl_statement *d, bool carried)
 {
     struct ddl_action *a = more(j->o, &j->o->actions, &j->o->action_count, sizeof(*a));
 
     if (a == NULL)
         return NULL;
     a->statement = d;
+    a->carried = carried;
     a->sql_mode = j->from->sql_mode;
     a->default_db = outcome_text(j->o, j->from->default_db);
     if (d != NULL) {

@@ -74,6 +74,7 @@ struct ddl_action {
     char *default_db;
     uint64_t sql_mode;
     char *sql;
+    bool carried;                 /* its object's kinds, or the project's, have this one */
     struct ddl_object objects[2]; /* what the statement changes: their structure tells if it ran */
     size_t object_count;
 };
@@ -88,8 +89,8 @@ struct ddl_outcome {
     bool quiet;      /* kept track of, nothing to be told */
     bool track_only; /* a kind that is never carried */
     enum ddl_kind kind;
-    enum ddl_kind listed_as; /* the kind that decides whether it is carried */
-    bool carried;
+    enum ddl_kind listed_as;    /* the kind that decides whether it is carried */
+    bool carried;               /* at least one action, or there is none to carry */
     bool half_done;             /* it failed at the source: when it is skipped, nothing changes */
     char *pending;              /* why it can't go on, or NULL */
     bool can_skip;              /* … and a person may say that it is to be left out */
@@ -153,13 +154,21 @@ struct ddl_entry *outcome_leaving(struct ddl_judge *j, const struct table_plan *
 struct ddl_entry *outcome_join(struct ddl_judge *j, struct table *t);           /* takes it over */
 void outcome_change(struct ddl_judge *j, struct ddl_entry *e, struct table *t); /* takes it over */
 struct table *outcome_copy(struct ddl_judge *j, const struct table *t); /* owned by the outcome */
-struct ddl_action *outcome_action(struct ddl_judge *j, const struct ddl_statement *d);
+struct ddl_action *outcome_action(struct ddl_judge *j, const struct ddl_statement *d, bool carried);
 void action_target(struct ddl_judge *j, struct ddl_action *a, size_t i, const char *db,
                    const char *name);
 void action_object(struct ddl_judge *j, struct ddl_action *a, enum ddl_object_kind kind,
                    const char *db, const char *name);
 /* outcome_shadow(): its document is `doc` from now on, NULL: gone. Takes it over. */
 void outcome_shadow(struct ddl_judge *j, const char *db, const char *name, struct json_object *doc);
+/*
+ * ddl_carries() - whether a statement listed as outcome.listed_as is carried for this object
+ *
+ * By its own supportDDLTypes or its database's; else by the project's. Names of the source, as they
+ * were before the statement; ddl_carries_list(): `own` is such a list, or NULL.
+ */
+bool ddl_carries(const struct ddl_judge *j, enum scope_kind kind, const char *db, const char *name);
+bool ddl_carries_list(const struct ddl_judge *j, struct json_object *own);
 bool ddl_same_name(const struct ddl_world *w, const char *a, const char *b);
 const struct ddl_item *ddl_item_of(const struct ddl_statement *d, enum item_kind kind);
 /* ddl_unsure_value(): does an added column get values that differ from server to server? */

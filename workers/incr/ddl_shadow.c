@@ -199,6 +199,13 @@ static bool same_columns(const struct table *a, const struct table *b)
     return true;
 }
 
+static bool carries(const struct ddl_judge *j, const struct ddl_entry *e)
+{
+    const struct table *t = e->before != NULL ? e->before : e->now;
+
+    return ddl_carries(j, SCOPE_TABLE, t->db, t->name);
+}
+
 /* One ALTER that was done to the shadow table, on the table itself. */
 static int replay(struct ddl_judge *j, struct ddl_entry *e, struct json_object *text,
                   struct err *err)
@@ -219,6 +226,7 @@ static int replay(struct ddl_judge *j, struct ddl_entry *e, struct json_object *
                                            from.utf8mb4_collation };
     struct ddl_judge inner = *j;
     struct ddl_statement *d = NULL;
+    bool carried = carries(j, e);
     struct ddl_action *a;
     const char *what;
 
@@ -226,9 +234,9 @@ static int replay(struct ddl_judge *j, struct ddl_entry *e, struct json_object *
         return -1;
     inner.from = &from;
     inner.d = d;
-    if (ddl_unsure_value(d, e->now, true, &what))
+    if (carried && ddl_unsure_value(d, e->now, true, &what))
         outcome_pending(j->o, true, "the new column has other values at the target: %s", what);
-    a = outcome_action(&inner, d);
+    a = outcome_action(&inner, d, carried);
     if (a == NULL) {
         ddl_statement_free(d);
         return err_set(err, ERR_NOMEM, "no memory for a statement");
@@ -277,7 +285,6 @@ int shadow_swap(struct ddl_judge *j, struct ddl_entry *e, const struct ddl_name 
     }
     outcome_shadow(j, name->db, name->name, NULL);
     outcome_tell(j->o, "INFO", "online_ddl", "%s was exchanged for %s: %zu changes of it %s", t,
-                 name->name, json_len(alters),
-                 j->w->rules->carried[DDL_ALTER_TABLE] ? "carried" : "tracked");
+                 name->name, json_len(alters), carries(j, e) ? "carried" : "tracked");
     return 0;
 }

@@ -155,7 +155,7 @@ static int join(struct ddl_judge *j, struct table *t, const struct scope_object 
     check_target(j, t);
     outcome_tell(j->o, "INFO", "table_joined", "%s.%s joins the project as %s.%s", n->db, n->name,
                  t->mapped_db, t->mapped_name);
-    a = outcome_action(j, j->d);
+    a = outcome_action(j, j->d, ddl_carries_list(j, o->ddl));
     action_target(j, a, 0, t->mapped_db, t->mapped_name);
     action_object(j, a, DDL_O_TABLE, t->mapped_db, t->mapped_name);
     if (a != NULL)
@@ -257,6 +257,12 @@ static int renamed_into(struct ddl_judge *j, const struct ddl_name *from, const 
     return 0;
 }
 
+/* By the name it had before the statement. */
+static bool carries_table(const struct ddl_judge *j, const struct table *before)
+{
+    return ddl_carries(j, SCOPE_TABLE, before->db, before->name);
+}
+
 /* Rules for the name that a table has in the end. Rows were chosen by those of its first name. */
 static int settle(struct ddl_judge *j, struct ddl_entry *e, struct err *err)
 {
@@ -278,7 +284,7 @@ static int settle(struct ddl_judge *j, struct ddl_entry *e, struct err *err)
                      old, new, e->before->mapped_db, e->before->mapped_name);
         return 0;
     }
-    if (j->w->rules->carried[j->o->listed_as]) {
+    if (carries_table(j, e->before)) {
         free(t->mapped_db);
         free(t->mapped_name);
         t->mapped_db = take_ptr(o.mapped_db);
@@ -291,12 +297,12 @@ static int settle(struct ddl_judge *j, struct ddl_entry *e, struct err *err)
     return 0;
 }
 
-static void rename_action(struct ddl_judge *j, const char *db, const char *name, const char *to_db,
-                          const char *to_name)
+static void rename_action(struct ddl_judge *j, const struct table *before, const char *db,
+                          const char *name, const char *to_db, const char *to_name)
 {
     _cleanup_(strbuf_done)
     struct strbuf sql = STRBUF(RENAME_SQL_MAX);
-    struct ddl_action *a = outcome_action(j, NULL);
+    struct ddl_action *a = outcome_action(j, NULL, carries_table(j, before));
 
     if (a == NULL)
         return;
@@ -337,8 +343,9 @@ static bool is_taken(const struct move *moves, size_t n, const struct move *m)
 
 static void move_one(struct ddl_judge *j, struct move *m)
 {
-    rename_action(j, m->from->mapped_db, m->temp[0] != '\0' ? m->temp : m->from->mapped_name,
-                  m->to->mapped_db, m->to->mapped_name);
+    rename_action(j, m->from, m->from->mapped_db,
+                  m->temp[0] != '\0' ? m->temp : m->from->mapped_name, m->to->mapped_db,
+                  m->to->mapped_name);
     m->done = true;
 }
 
@@ -361,7 +368,7 @@ static void order_moves(struct ddl_judge *j, struct move *moves, size_t n)
         }
         if (left == before && stuck != NULL) {
             (void)snprintf(stuck->temp, sizeof(stuck->temp), "cw_rename_%u", stuck->from->number);
-            rename_action(j, stuck->from->mapped_db, stuck->from->mapped_name,
+            rename_action(j, stuck->from, stuck->from->mapped_db, stuck->from->mapped_name,
                           stuck->from->mapped_db, stuck->temp);
         }
     }
@@ -504,16 +511,17 @@ static int alter_entry(struct ddl_judge *j, struct ddl_entry *e, const struct dd
                        struct err *err)
 {
     const struct table *before = e->now;
+    bool carried = carries_table(j, before);
     struct ddl_action *a;
     const char *what;
     size_t at;
 
     outcome_concern(j->o, before->db, before->name);
-    if (j->w->rules->carried[j->o->listed_as] && ddl_unsure_value(j->d, before, false, &what))
+    if (carried && ddl_unsure_value(j->d, before, false, &what))
         outcome_pending(j->o, true, "the new column has other values at the target: %s", what);
     at = j->o->action_count;
     if (rename == NULL || j->d->item_count > 1) {
-        a = outcome_action(j, j->d);
+        a = outcome_action(j, j->d, carried);
         if (a != NULL)
             a->before = before;
         action_target(j, a, 0, before->mapped_db, before->mapped_name);
@@ -586,6 +594,7 @@ int judge_drop_table(struct ddl_judge *j, struct err *err)
         const struct ddl_name *n = &j->d->names[i];
         struct ddl_entry *e = outcome_entry(j, n->db, n->name);
         struct ddl_action *a;
+        bool carried;
 
         if (e == NULL) {
             if (shadow_find(j, n->db, n->name) != NULL) {
@@ -601,12 +610,12 @@ int judge_drop_table(struct ddl_judge *j, struct err *err)
                             "an online schema change of %s.%s is under way, and it is dropped: "
                             "swapping by DROP and RENAME (drop_swap) can't be followed",
                             n->db, n->name);
-        a = outcome_action(j, j->d);
+        carried = carries_table(j, e->now);
+        a = outcome_action(j, j->d, carried);
         action_target(j, a, i, e->now->mapped_db, e->now->mapped_name);
         action_object(j, a, DDL_O_TABLE, e->now->mapped_db, e->now->mapped_name);
         outcome_tell(j->o, "INFO", "table_left", "%s.%s was dropped at the source%s", n->db,
-                     n->name,
-                     j->w->rules->carried[DDL_DROP_TABLE] ? "" : "; the target keeps its table");
+                     n->name, carried ? "" : "; the target keeps its table");
         e->now = NULL;
     }
     return 0;
@@ -626,7 +635,7 @@ int judge_truncate_table(struct ddl_judge *j, struct err *err)
         j->o->track_only = true;
         return 0;
     }
-    a = outcome_action(j, j->d);
+    a = outcome_action(j, j->d, carries_table(j, e->now));
     action_target(j, a, 0, e->now->mapped_db, e->now->mapped_name);
     action_object(j, a, DDL_O_TABLE, e->now->mapped_db, e->now->mapped_name);
     return 0;

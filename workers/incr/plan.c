@@ -218,6 +218,7 @@ static int plan_init(struct table_plan *p, const struct table *t, struct err *er
     p->t = t;
     p->keyless = t->key < 0;
     p->filtered = t->where != NULL && *t->where != '\0';
+    p->carry[ROWS_INSERT] = p->carry[ROWS_UPDATE] = p->carry[ROWS_DELETE] = true;
     p->literals = calloc(n, sizeof(*p->literals));
     p->charset_names = calloc(n, sizeof(*p->charset_names));
     p->enum_zeros = calloc(n, sizeof(*p->enum_zeros));
@@ -344,6 +345,44 @@ int plans_target_column(struct plans *p, const char *mapped_db, const char *mapp
         if (strcasecmp(data_type, "enum") == 0 && t->literals[c] == LIT_ENUM &&
             target_enum(t, (size_t)c, column_type, err) < 0)
             return -1;
+    }
+    return 0;
+}
+
+/* `strict`: a list without a word for rows is none of them; else all. */
+static void read_kinds(struct table_plan *t, struct json_object *list, bool strict)
+{
+    static const struct {
+        const char *word;
+        enum rows_kind kind;
+    } words[] = { { "INSERT", ROWS_INSERT }, { "UPDATE", ROWS_UPDATE }, { "DELETE", ROWS_DELETE } };
+    bool none = true;
+
+    for (size_t k = 0; k < ARRAY_SIZE(words); k++) {
+        bool *carry = &t->carry[words[k].kind];
+        *carry = false;
+        for (size_t i = 0; i < json_len(list); i++) {
+            const char *have = json_at_str(list, i);
+            *carry |= have != NULL && strcasecmp(have, words[k].word) == 0;
+        }
+        none = none && !*carry;
+    }
+    for (size_t k = 0; none && !strict && k < ARRAY_SIZE(t->carry); k++)
+        t->carry[k] = true;
+    t->loose = !(t->carry[ROWS_INSERT] && t->carry[ROWS_UPDATE] && t->carry[ROWS_DELETE]);
+}
+
+int plans_kinds(struct plans *p, const struct scope *s, struct json_object *project,
+                struct err *err)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        struct table_plan *t = &p->tables[i];
+        struct scope_object o = { 0 };
+
+        if (scope_match(s, SCOPE_TABLE, t->t->db, t->t->name, &o, err) < 0)
+            return -1;
+        read_kinds(t, o.records != NULL ? o.records : project, o.records != NULL);
+        scope_object_done(&o);
     }
     return 0;
 }

@@ -11,6 +11,7 @@
 #include "workers/mysql/catalog.h"
 #include "workers/mysql/dialect.h"
 #include "workers/mysql/types.h"
+#include "workers/scope.h"
 
 /* How a column's value becomes a literal: decided once a column. */
 enum literal {
@@ -66,6 +67,8 @@ struct table_plan {
     size_t insert_prefix_len, replace_prefix_len;
     struct binlog_pos skip_until; /* events before it are in the copy (tables without a key) */
     bool filtered;                /* has a row filter */
+    bool carry[3];                /* by enum rows_kind: which changes are carried */
+    bool loose;                   /* some kind is not: rows may be missing or there already */
     uint64_t inserts, updates, deletes; /* counted since the session began */
     struct image_shape *shape;          /* of the row events kept last (image.h) */
 };
@@ -92,6 +95,15 @@ struct table_plan *plans_find(const struct plans *p, const char *db, const char 
 int plans_target_column(struct plans *p, const char *mapped_db, const char *mapped_name,
                         const char *column, const char *data_type, const char *column_type,
                         const char *charset, struct err *err);
+/*
+ * plans_kinds() - which kinds of changes are carried of each table
+ *
+ * @project  recordTypeWhiteList; NULL or without a DML kind: all. A table's own list, or its
+ *           database's, counts instead of it, and none in it are none. Until then: all
+ * Errors: ERR_NOMEM.
+ */
+int plans_kinds(struct plans *p, const struct scope *s, struct json_object *project,
+                struct err *err);
 /* plan_rolls_back(): whether a ROLLBACK takes rows of the table back. */
 bool plan_rolls_back(const struct table_plan *p);
 bool plans_has_db(const struct plans *p, const char *db);

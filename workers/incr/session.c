@@ -101,6 +101,13 @@ static int read_checkpoint(struct session *s, struct err *err)
     return 0;
 }
 
+static int set_kinds(const struct session *s, struct plans *p, struct err *err)
+{
+    return plans_kinds(p, s->sync->scope,
+                       json_get_array(task_incr_config(s->sync->w->task), "recordTypeWhiteList"),
+                       err);
+}
+
 static int read_catalog(struct session *s, struct err *err)
 {
     const struct task *t = s->sync->w->task;
@@ -111,7 +118,9 @@ static int read_catalog(struct session *s, struct err *err)
     if (got == 0)
         return err_set(err, ERR_CONTROL_SCHEMA, "the tables of %s are not stored at the target",
                        t->project_id);
-    return plans_new(s->catalog, s->sync->source.lower_case_table_names != 0, &s->plans, err);
+    if (plans_new(s->catalog, s->sync->source.lower_case_table_names != 0, &s->plans, err) < 0)
+        return -1;
+    return set_kinds(s, s->plans, err);
 }
 
 /* Types of the target that change how a value is written or compared (plan.h). */
@@ -310,8 +319,6 @@ static int session_open(struct session *s, struct err *err)
     read_conflict_rules(s);
     if (s->resolve.two_way && (s->unsettled = unsettled_new()) == NULL)
         return err_set(err, ERR_NOMEM, "no memory for rows in conflict");
-    changer_kinds(&s->changer,
-                  json_get_array(task_incr_config(s->sync->w->task), "recordTypeWhiteList"));
     if (filter_new(s->conn, &s->sink, &s->filter, err) < 0)
         return -1;
     s->changer.filter = s->filter;
@@ -530,6 +537,10 @@ static int rebuild_plans(struct session *s, struct catalog *next, struct err *er
 
     if (plans_new(next, old->fold_case, &now, err) < 0)
         return -1;
+    if (set_kinds(s, now, err) < 0) {
+        plans_free(now);
+        return -1;
+    }
     inherit(now, old);
     group_set_plans(s->group, now);
     s->plans = now;

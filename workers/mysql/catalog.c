@@ -379,8 +379,21 @@ static int by_db_and_name(const void *a, const void *b)
     return order != 0 ? order : strcmp(x->name, y->name);
 }
 
-/* Fills by_name, and refuses two tables that would become one at the target. */
 static int fill_map(struct catalog *cat, struct err *err)
+{
+    char key[CATALOG_KEY_MAX];
+
+    for (size_t i = 0; i < cat->count; i++) {
+        struct table *t = cat->tables[i];
+
+        if (map_set(cat->by_name, catalog_key(t->db, t->name, key), t) < 0)
+            return err_set(err, ERR_NOMEM, "no memory for the catalog");
+    }
+    return 0;
+}
+
+/* Refuses two tables that would become one at the target. */
+static int check_targets(const struct catalog *cat, struct err *err)
 {
     _cleanup_(map_freep)
     struct map *targets = map_new();
@@ -397,8 +410,7 @@ static int fill_map(struct catalog *cat, struct err *err)
                            "%s.%s and %s.%s would both become %s.%s: several tables into one is "
                            "not supported",
                            other->db, other->name, t->db, t->name, t->mapped_db, t->mapped_name);
-        if (map_set(targets, key, t) < 0 ||
-            map_set(cat->by_name, catalog_key(t->db, t->name, key), t) < 0)
+        if (map_set(targets, key, t) < 0)
             return err_set(err, ERR_NOMEM, "no memory for the catalog");
     }
     return 0;
@@ -466,8 +478,8 @@ static int load_all(struct conn *c, const struct dialect *d, const struct scope 
     return check_all_named(c, s, l->found, err);
 }
 
-int catalog_load(struct conn *c, const struct dialect *d, const struct scope *s,
-                 struct catalog **ret, struct err *err)
+int catalog_load_overlapping(struct conn *c, const struct dialect *d, const struct scope *s,
+                             struct catalog **ret, struct err *err)
 {
     _cleanup_(catalog_freep)
     struct catalog *cat = calloc(1, sizeof(*cat));
@@ -488,6 +500,18 @@ int catalog_load(struct conn *c, const struct dialect *d, const struct scope *s,
     if (cat->count > 1)
         qsort(cat->tables, cat->count, sizeof(struct table *), by_db_and_name);
     if (fill_map(cat, err) < 0)
+        return -1;
+    *ret = take_ptr(cat);
+    return 0;
+}
+
+int catalog_load(struct conn *c, const struct dialect *d, const struct scope *s,
+                 struct catalog **ret, struct err *err)
+{
+    _cleanup_(catalog_freep)
+    struct catalog *cat = NULL;
+
+    if (catalog_load_overlapping(c, d, s, &cat, err) < 0 || check_targets(cat, err) < 0)
         return -1;
     *ret = take_ptr(cat);
     return 0;

@@ -134,6 +134,10 @@ struct table *catalog_find(const struct catalog *c, const char *db, const char *
 int catalog_load(struct conn *c, const struct dialect *d, const struct scope *s,
                  struct catalog **ret, struct err *err);
 
+/* catalog_load_overlapping(): the same, also with tables that would become one at the target. */
+int catalog_load_overlapping(struct conn *c, const struct dialect *d, const struct scope *s,
+                             struct catalog **ret, struct err *err);
+
 /* To and from the JSON kept in the control schema (one table a document). */
 struct json_object *table_to_json(const struct table *t);
 int table_from_json(struct json_object *o, struct table **ret, struct err *err);

@@ -96,7 +96,7 @@ int item_tables(struct precheck *p, enum end end, struct verdict *v, struct err 
     int rc;
 
     scope_fold_case(p->scope, e->dialect.lower_case_table_names != 0);
-    rc = catalog_load(e->conn, &e->dialect, p->scope, &p->cat, err);
+    rc = catalog_load_overlapping(e->conn, &e->dialect, p->scope, &p->cat, err);
     if (rc < 0) {
         names_done(&views.gone);
         return -1;
@@ -472,34 +472,5 @@ int item_names(struct precheck *p, enum end end, struct verdict *v, struct err *
             v, "Rename them if other tools of the OMS family are to work on these objects.");
     }
     names_done(&odd);
-    return 0;
-}
-
-int item_unique_names(struct precheck *p, enum end end, struct verdict *v, struct err *err)
-{
-    _cleanup_(map_freep)
-    struct map *seen = map_new();
-    struct name_list twice = NAME_LIST;
-    char key[600];
-
-    (void)end;
-    if (seen == NULL)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    for (size_t i = 0; i < p->cat->count; i++) {
-        const struct table *t = p->cat->tables[i];
-
-        (void)snprintf(key, sizeof(key), "%s\1%s", t->mapped_db, t->mapped_name);
-        if (map_get(seen, key) != NULL)
-            names_add(&twice, "%s.%s", t->mapped_db, t->mapped_name);
-        else if (map_set(seen, key, p->cat) < 0)
-            return err_set(err, ERR_NOMEM, "out of memory");
-    }
-    if (twice.count > 0) {
-        verdict_say(v, V_FAILED, "several source tables have the same target: %s",
-                    names_text(&twice));
-        verdict_advise(
-            v, "Map them to different names; skip this item only when their keys can never meet.");
-    }
-    names_done(&twice);
     return 0;
 }

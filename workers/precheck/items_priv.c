@@ -106,10 +106,11 @@ static void each_database(const struct needs *n, bool whole_only,
     for (size_t i = 0; i < json_len(list); i++) {
         struct json_object *o = json_at(list, i);
         const char *name = json_get_str(o, "name", NULL), *mapped;
+        char buf[SCOPE_NAME_MAX];
 
         if (name == NULL || (whole_only && !scope_whole_db(n->p->scope, name)))
             continue;
-        mapped = scope_mapped_db(n->p->scope, name);
+        mapped = scope_mapped_db(n->p->scope, name, buf);
         fn(n, wanted, n->end == END_SOURCE || mapped == NULL ? name : mapped);
     }
 }
@@ -237,16 +238,19 @@ int item_write(struct precheck *p, enum end end, struct verdict *v, struct err *
 {
     struct needs n = { p, end, v, V_FAILED };
     struct json_object *ddl = json_get_array(task_incr_config(p->w->task), "supportDDLTypes");
+    bool functions = scope_any_ddl(p->scope, "CREATE_FUNCTION");
 
     (void)err;
     need_tables(&n, "SELECT,INSERT,UPDATE,DELETE");
-    if (end == END_SINK && p->w->task->do_incr && json_len(ddl) > 0)
+    if (end == END_SINK && p->w->task->do_incr &&
+        (json_len(ddl) > 0 || scope_any_ddl(p->scope, NULL)))
         each_database(&n, false, need_db, "CREATE,ALTER,DROP,INDEX");
-    for (size_t i = 0; p->w->task->do_incr && i < json_len(ddl); i++) {
+    for (size_t i = 0; i < json_len(ddl); i++) {
         const char *kind = json_at_str(ddl, i);
 
-        if (kind != NULL && strcasecmp(kind, "CREATE_FUNCTION") == 0)
-            function_creators(&n, "functions that come by CREATE FUNCTION");
+        functions = functions || (kind != NULL && strcasecmp(kind, "CREATE_FUNCTION") == 0);
     }
+    if (p->w->task->do_incr && functions)
+        function_creators(&n, "functions that come by CREATE FUNCTION");
     return 0;
 }

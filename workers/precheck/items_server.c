@@ -248,46 +248,6 @@ int item_charset(struct precheck *p, enum end end, struct verdict *v, struct err
     return 0;
 }
 
-/* ---- lower_case_table_names ------------------------------------------------------------------ */
-
-static bool has_upper(const char *s)
-{
-    for (; *s != '\0'; s++)
-        if (*s >= 'A' && *s <= 'Z')
-            return true;
-    return false;
-}
-
-int item_lower_case(struct precheck *p, enum end end, struct verdict *v, struct err *err)
-{
-    int s = p->ends[END_SOURCE].dialect.lower_case_table_names,
-        d = p->ends[end].dialect.lower_case_table_names;
-    struct name_list upper = NAME_LIST;
-
-    (void)err;
-    verdict_say(v, V_PASSED, "source %d, target %d", s, d);
-    if (s == d)
-        return 0;
-    for (size_t i = 0; i < p->cat->count; i++) {
-        const struct table *t = p->cat->tables[i];
-
-        if (has_upper(t->mapped_db) || has_upper(t->mapped_name))
-            names_add(&upper, "%s.%s", t->mapped_db, t->mapped_name);
-    }
-    if (upper.count > 0)
-        verdict_say(v, V_FAILED, "the servers differ, and these names hold upper case: %s",
-                    names_text(&upper));
-    else
-        verdict_say(v, V_WARNING, "the servers differ; all selected names are lower case");
-    verdict_advise(
-        v,
-        "Set lower_case_table_names = %d at the target (before its data folder is made), or "
-        "rename the objects in the mapping to lower case.",
-        s);
-    names_done(&upper);
-    return 0;
-}
-
 /* ---- settings -------------------------------------------------------------------------------- */
 
 static const char *text_of(const struct precheck *p, enum end e, const char *name)

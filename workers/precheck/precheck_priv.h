@@ -88,7 +88,6 @@ bool precheck_target_has(const struct precheck *p, const struct table *t);
 int item_connect(struct precheck *p, enum end end, struct verdict *v, struct err *err);
 int item_version(struct precheck *p, enum end end, struct verdict *v, struct err *err);
 int item_charset(struct precheck *p, enum end end, struct verdict *v, struct err *err);
-int item_lower_case(struct precheck *p, enum end end, struct verdict *v, struct err *err);
 int item_sql_mode(struct precheck *p, enum end end, struct verdict *v, struct err *err);
 int item_packet(struct precheck *p, enum end end, struct verdict *v, struct err *err);
 int item_time_zone(struct precheck *p, enum end end, struct verdict *v, struct err *err);
@@ -122,6 +121,9 @@ int item_cascade(struct precheck *p, enum end end, struct verdict *v, struct err
 int item_triggers(struct precheck *p, enum end end, struct verdict *v, struct err *err);
 int item_where(struct precheck *p, enum end end, struct verdict *v, struct err *err);
 int item_names(struct precheck *p, enum end end, struct verdict *v, struct err *err);
+/* items_case.c */
+int item_lower_case(struct precheck *p, enum end end, struct verdict *v, struct err *err);
+int item_case_sensitive(struct precheck *p, enum end end, struct verdict *v, struct err *err);
 int item_unique_names(struct precheck *p, enum end end, struct verdict *v, struct err *err);
 /* items_target.c */
 int item_target_tables(struct precheck *p, enum end end, struct verdict *v, struct err *err);

@@ -46,7 +46,8 @@ static int add_database(struct schema_ctx *c, const char *name, const char *coll
 {
     struct database *grown = realloc(c->dbs, (c->db_count + 1) * sizeof(*grown));
     struct database *d;
-    const char *mapped = scope_mapped_db(c->scope, name);
+    char buf[SCOPE_NAME_MAX];
+    const char *mapped = scope_mapped_db(c->scope, name, buf);
 
     if (grown == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");

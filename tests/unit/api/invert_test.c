@@ -42,6 +42,89 @@ static void names_are_exchanged(void **state)
     json_putp(&o);
 }
 
+/* Rows go back by the kinds they come by, DDL never does. */
+static void kinds_are_those_of_rows(void **state)
+{
+    static const struct {
+        const char *mapping, *back;
+    } rows[] = {
+        { "{\"databases\":[{\"name\":\"a\",\"recordTypeWhiteList\":[\"INSERT\"],"
+          "\"supportDDLTypes\":[\"DROP_"
+          "TABLE\"],\"tables\":[{\"name\":\"t\",\"recordTypeWhiteList\":[],\"supportDDLTypes\":[]},"
+          "{\"name\":"
+          "\"u\"}]}]}",
+          "{\"mode\":\"SPECIFIC\",\"databases\":[{\"name\":\"a\",\"mappedName\":\"a\","
+          "\"recordTypeWhiteList\":[\"INSERT\"],\"tables\":[{\"name\":\"t\",\"mappedName\":\"t\","
+          "\"recordTypeWhiteList\":[]},{\"name\":\"u\",\"mappedName\":\"u\"}]}]}" },
+        { "{\"mode\":\"WILDCARD\",\"tableAndViewWhiteList\":[\"a.*\"],\"databases\":[{\"name\":"
+          "\"a\","
+          "\"supportDDLTypes\":[],\"specificTables\":[{\"name\":\"t\",\"recordTypeWhiteList\":["
+          "\"DELETE\"],"
+          "\"supportDDLTypes\":[\"DROP_TABLE\"]}]}]}",
+          "{\"mode\":\"WILDCARD\",\"tableAndViewWhiteList\":[\"a.*\"],\"tableAndViewBlackList\":[],"
+          "\"databases\":[{\"name\":\"a\",\"specificTables\":[{\"name\":\"t\","
+          "\"recordTypeWhiteList\":"
+          "[\"DELETE\"],\"mappedName\":\"t\"}],\"mappedName\":\"a\"}]}" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct faults f = { 0 };
+        struct json_object *o = inverted(rows[i].mapping, &f), *want = parsed(rows[i].back);
+        if (f.count > 0 || !json_object_equal(o, want))
+            fail_msg("%s became %s, %s", rows[i].mapping, json_text(o), json_text(f.list));
+        json_putp(&o);
+        json_putp(&want);
+        faults_done(&f);
+    }
+}
+
+/* Under a nameCase the way back needs each original, and has no policy of its own. */
+static void a_case_needs_the_originals(void **state)
+{
+    static const char *const refused[] = {
+        "{\"databases\":[{\"name\":\"Shop\"}]}",
+        "{\"mode\":\"WILDCARD\",\"tableAndViewWhiteList\":[\"Shop.*\"]}",
+    };
+    struct json_object *o =
+        parsed("{\"databases\":[{\"name\":\"Shop\",\"tables\":[{\"name\":\"Ab\"},"
+               "{\"name\":\"Cd\",\"mappedName\":\"Cd\"}]}]}");
+    struct json_object *clean = NULL, *back = NULL;
+    struct faults f = { 0 };
+    struct err err = { 0 };
+
+    (void)state;
+    assert_int_equal(fields_read(mapping_fields, o, "transferMapping", &f, &clean, &err), 0);
+    mapping_settle_case(clean, "UPPER");
+    assert_string_equal(json_get_str(clean, "nameCase", ""), "UPPER");
+    assert_int_equal(mapping_check(clean, "oms", &f, &err), 0);
+    assert_int_equal(mapping_invert(clean, &f, &back, &err), 0);
+    assert_int_equal(f.count, 0);
+    assert_string_equal(
+        json_text(back),
+        "{\"mode\":\"SPECIFIC\",\"databases\":[{\"name\":\"SHOP\",\"mappedName\":"
+        "\"Shop\",\"tables\":[{\"name\":\"AB\",\"mappedName\":\"Ab\"},{\"name\":\"Cd\","
+        "\"mappedName\":\"Cd\"}]}]}");
+    json_putp(&o);
+    json_putp(&back);
+    mapping_settle_case(clean, "AS_SOURCE");
+    assert_null(json_get(clean, "nameCase"));
+    json_putp(&clean);
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        o = parsed(refused[i]);
+        assert_int_equal(fields_read(mapping_fields, o, "transferMapping", &f, &clean, &err), 0);
+        mapping_settle_case(clean, "LOWER");
+        assert_int_equal(mapping_check(clean, "oms", &f, &err), 0);
+        assert_int_equal(mapping_invert(clean, &f, &back, &err), 0);
+        assert_null(back);
+        assert_non_null(problem_of(&f, "commonTransferConfig.nameCase"));
+        faults_done(&f);
+        f = (struct faults){ 0 };
+        json_putp(&o);
+        json_putp(&clean);
+    }
+}
+
 /* Lists as texts: WHITE|BLACK, rules with commas between them. */
 static struct json_object *inverted_rules(const char *white, const char *black, struct faults *f)
 {
@@ -186,6 +269,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_exchanged),
+        cmocka_unit_test(kinds_are_those_of_rows),
+        cmocka_unit_test(a_case_needs_the_originals),
         cmocka_unit_test(rules_have_an_inverse),
         cmocka_unit_test(rules_without_an_inverse_are_refused),
         cmocka_unit_test(what_is_no_whole_row_is_refused_all_at_once),

@@ -75,6 +75,71 @@ static void a_fold_is_not_built_yet(void **state)
     json_putp(&o);
 }
 
+/* Read by the table and checked, as CreateProject does it. */
+static void check_text(const char *text, const char *name_case, struct faults *f)
+{
+    struct json_object *in = parsed(text), *clean = NULL;
+    struct err err = { 0 };
+
+    assert_int_equal(fields_read(mapping_fields, in, "transferMapping", f, &clean, &err), 0);
+    mapping_settle_case(clean, name_case);
+    assert_int_equal(mapping_check(clean, "oms", f, &err), 0);
+    json_putp(&in);
+    json_putp(&clean);
+}
+
+static void checks_kinds_of_objects(void **state)
+{
+    static const struct {
+        const char *mapping, *field;
+    } rows[] = {
+        { "{\"databases\":[{\"name\":\"a\",\"tables\":[{\"name\":\"t\",\"recordTypeWhiteList\":["
+          "\"DDL\"]}"
+          "]}]}",
+          "transferMapping.databases[0].tables[0].recordTypeWhiteList[0]" },
+        { "{\"databases\":[{\"name\":\"a\",\"tables\":[{\"name\":\"t\",\"recordTypeWhiteList\":["
+          "\"UPSERT\""
+          "]}]}]}",
+          "transferMapping.databases[0].tables[0].recordTypeWhiteList[0]" },
+        { "{\"databases\":[{\"name\":\"a\",\"views\":[{\"name\":\"t\",\"recordTypeWhiteList\":["
+          "\"INSERT\""
+          "]}]}]}",
+          "transferMapping.databases[0].views[0].recordTypeWhiteList" },
+        { "{\"databases\":[{\"name\":\"a\",\"supportDDLTypes\":[\"DROP_EVERYTHING\"]}]}",
+          "transferMapping.databases[0].supportDDLTypes[0]" },
+    };
+    struct faults f = { 0 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        check_text(rows[i].mapping, "AS_SOURCE", &f);
+        if (problem_of(&f, rows[i].field) == NULL)
+            fail_msg("%s: %s", rows[i].mapping, json_text(f.list));
+        faults_done(&f);
+        f = (struct faults){ 0 };
+    }
+    check_text(
+        "{\"databases\":[{\"name\":\"a\",\"recordTypeWhiteList\":[],\"tables\":[{\"name\":\"t\","
+        "\"recordTypeWhiteList\":[\"delete\"],\"supportDDLTypes\":[]}],\"views\":[{\"name\":\"v\","
+        "\"supportDDLTypes\":[\"drop_view\"]}]}]}",
+        "AS_SOURCE", &f);
+    assert_int_equal(f.count, 0);
+}
+
+static void listed_names_that_fold_into_one(void **state)
+{
+    struct faults f = { 0 };
+
+    (void)state;
+    check_text("{\"databases\":[{\"name\":\"a\",\"tables\":[{\"name\":\"T\"},{\"name\":\"t\"}]}]}",
+               "AS_SOURCE", &f);
+    assert_int_equal(f.count, 0);
+    check_text("{\"databases\":[{\"name\":\"a\",\"tables\":[{\"name\":\"T\"},{\"name\":\"t\"}]}]}",
+               "LOWER", &f);
+    assert_non_null(problem_of(&f, "transferMapping.databases[0].tables[1]"));
+    faults_done(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -82,6 +147,8 @@ int main(void)
         cmocka_unit_test(checks_object_names),
         cmocka_unit_test(fills_in_mapped_names),
         cmocka_unit_test(a_fold_is_not_built_yet),
+        cmocka_unit_test(checks_kinds_of_objects),
+        cmocka_unit_test(listed_names_that_fold_into_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -288,6 +288,45 @@ static void renames(void **state)
     assert_int_equal(o->action_count, 0);
 }
 
+/* Kinds of single objects count instead of the project's. */
+static void kinds_of_objects(void **state)
+{
+    struct fixture *f = *state;
+    struct json_object *mapping = parsed(
+        "{\"databases\":[{\"name\":\"d\",\"mappedName\":\"d2\",\"supportDDLTypes\":[\"DROP_TABLE\","
+        "\"CREATE_PROCEDURE\"],\"tables\":[{\"name\":\"a\",\"supportDDLTypes\":[\"ALTER_TABLE\"]},"
+        "{\"name\":\"b\"}],\"views\":[{\"name\":\"v\",\"supportDDLTypes\":[\"DROP_VIEW\"]},{"
+        "\"name\":"
+        "\"x\"}]},{\"name\":\"p\",\"tables\":[{\"name\":\"only\"}]}]}");
+    const struct ddl_outcome *o;
+    struct err err = { 0 };
+
+    scope_free(f->scope);
+    assert_int_equal(scope_new(mapping, &f->scope, &err), 0);
+    json_putp(&mapping);
+    assert_true(judge(f, "ALTER TABLE a ADD w INT")->carried);
+    assert_false(judge(f, "ALTER TABLE b ADD w INT")->carried);
+    assert_true(judge(f, "ALTER TABLE p.only ADD w INT")->carried); /* the project's: all */
+    f->rules.carried[DDL_ALTER_TABLE] = false;
+    assert_true(judge(f, "ALTER TABLE a ADD w INT")->carried);
+    assert_false(judge(f, "ALTER TABLE p.only ADD w INT")->carried);
+    assert_false(judge(f, "CREATE INDEX i ON a (id)")->carried);
+    /* tracked all the same */
+    o = judge(f, "ALTER TABLE b ADD w INT");
+    assert_int_equal(changed(o, "b")->now->column_count, 3);
+    /* each name goes by its own kinds */
+    o = judge(f, "DROP TABLE a, b");
+    assert_true(o->carried);
+    assert_int_equal(o->action_count, 2);
+    assert_false(o->actions[0].carried);
+    assert_true(o->actions[1].carried);
+    assert_null(changed(o, "a")->now);
+    o = judge(f, "DROP VIEW v, x");
+    assert_true(o->carried && o->actions[0].carried && !o->actions[1].carried);
+    assert_false(judge(f, "DROP VIEW x")->carried);
+    assert_false(judge(f, "TRUNCATE TABLE a")->carried);
+}
+
 /* b points at a, by a name of InnoDB's own. */
 static void point(struct table *child, const char *parent)
 {
@@ -470,6 +509,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(tables_join_and_leave, setup, teardown),
         cmocka_unit_test_setup_teardown(alters, setup, teardown),
         cmocka_unit_test_setup_teardown(renames, setup, teardown),
+        cmocka_unit_test_setup_teardown(kinds_of_objects, setup, teardown),
         cmocka_unit_test_setup_teardown(foreign_keys_follow, setup, teardown),
         cmocka_unit_test_setup_teardown(failed_half_way, setup, teardown),
         cmocka_unit_test(shadow_names),

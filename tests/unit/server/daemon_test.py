@@ -789,7 +789,7 @@ class Projects(Base):
             structTransferConfig={"deferIndexCreation": True}, incrTransferConfig={"conflictStrategy": "TaskFailed"}))})
         self.assertEqual(project["status"], "INIT")
         self.assertEqual(project["commonTransferConfig"], {"tableCategory": "ALL", "activeActive": False,
-                                                           "connectRetryMinutes": 720, "controlSchema": "oms"})
+                                                           "connectRetryMinutes": 720, "controlSchema": "oms", "nameCase": "AS_SOURCE"})
         self.assertEqual((project["fullTransferConfig"]["readWorkerNum"], project["fullTransferConfig"]["writeWorkerNum"]), (3, 16))
         self.assertEqual(project["structTransferConfig"]["indexMigration"], "AFTER_COPY")
         self.assertEqual(project["incrTransferConfig"]["conflictStrategy"], "FAIL")

@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "workers/scope.h"
+#include "workers/scope_priv.h"
 
 #include "base/banned.h"
 
@@ -132,6 +133,7 @@ static void specific_selects_what_is_listed(void **state)
         "{'name':'part','mappedName':'part2','tables':[{'name':'a'},{'name':'b','mappedName':'B'}],"
         "'views':[{'name':'v','mappedName':'w'}]},"
         "{'name':'onlyview','views':[{'name':'v'}]}]}");
+    char buf[SCOPE_NAME_MAX];
 
     (void)state;
     expect(s, "t:whole|x", "whole|x");
@@ -151,8 +153,8 @@ static void specific_selects_what_is_listed(void **state)
     assert_true(scope_whole_db(s, "moved"));
     assert_false(scope_whole_db(s, "part"));
     assert_false(scope_whole_db(s, "other"));
-    assert_string_equal(scope_mapped_db(s, "part"), "part2");
-    assert_null(scope_mapped_db(s, "other"));
+    assert_string_equal(scope_mapped_db(s, "part", buf), "part2");
+    assert_null(scope_mapped_db(s, "other", buf));
     assert_false(scope_may_match_db(s, "other"));
 }
 
@@ -252,6 +254,7 @@ static void wildcard_renames(void **state)
         "'databases':[{'name':'db','mappedName':'DB','tables':[{'name':'listed'}],"
         "'specificTables':[{'name':'k','mappedName':'K','whereClause':'id < 5',"
         "'filterColumns':['id','v']}]}]}");
+    char buf[SCOPE_NAME_MAX];
     struct scope_object o = { 0 };
     struct err err = { 0 };
 
@@ -265,7 +268,7 @@ static void wildcard_renames(void **state)
     expect(s, "v:db|listed", "DB|listed");
     expect(s, "t:db|other", "");
     expect(s, "t:db|k", "DB|K");
-    assert_string_equal(scope_mapped_db(s, "same"), "other");
+    assert_string_equal(scope_mapped_db(s, "same", buf), "other");
     assert_int_equal(scope_match(s, SCOPE_TABLE, "db", "k", &o, &err), 1);
     assert_string_equal(o.where, "id < 5");
     assert_int_equal(json_len(o.columns), 2);
@@ -373,6 +376,117 @@ static void named_objects_come_in_order(void **state)
     assert_string_equal(list, "t:b.x t:b.y v:b.z t:c.q ");
 }
 
+static void names_get_the_case_that_is_asked_for(void **state)
+{
+    static const struct {
+        const char *name, *lower, *upper;
+    } rows[] = {
+        { "Shop_1", "shop_1", "SHOP_1" },
+        { "\xc3\x84\xc3\x9f\xc3\xb6", "\xc3\xa4\xc3\x9f\xc3\xb6", "\xc3\x84\xc3\x9f\xc3\x96" },
+        { "\xd0\x94\xd0\xb4\xd1\x91", "\xd0\xb4\xd0\xb4\xd1\x91", "\xd0\x94\xd0\x94\xd0\x81" },
+        { "\xc5\x81\xc5\xbc\xc4\x99", "\xc5\x82\xc5\xbc\xc4\x99", "\xc5\x81\xc5\xbb\xc4\x98" },
+        { "\xe8\xa1\xa8T", "\xe8\xa1\xa8t", "\xe8\xa1\xa8T" },
+        { "a\xffZ", "a\xffz", "A\xffZ" }, /* no UTF-8 */
+        { "", "", "" },
+    };
+    char buf[SCOPE_NAME_MAX], longest[2 * SCOPE_NAME_MAX];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        assert_string_equal(scope_cased(SCOPE_CASE_LOWER, rows[i].name, buf), rows[i].lower);
+        assert_string_equal(scope_cased(SCOPE_CASE_UPPER, rows[i].name, buf), rows[i].upper);
+        assert_ptr_equal(scope_cased(SCOPE_CASE_SOURCE, rows[i].name, buf), rows[i].name);
+    }
+    memset(longest, 'A', sizeof(longest));
+    longest[sizeof(longest) - 1] = '\0'; /* longer than a name can be: left as it is */
+    assert_ptr_equal(scope_cased(SCOPE_CASE_LOWER, longest, buf), longest);
+}
+
+static void every_upper_case_folds_back(void **state)
+{
+    (void)state;
+    for (unsigned c = 1; c < 0x600; c++) {
+        unsigned up = scope_upper_char(c);
+        if (scope_fold_char(up) != scope_fold_char(c) || scope_upper_char(up) != up)
+            fail_msg("U+%04X became U+%04X", c, up);
+        if (scope_fold_char(c) != c && up != c)
+            fail_msg("U+%04X is upper case and became U+%04X", c, up);
+    }
+}
+
+static void only_what_nothing_names_gets_a_case(void **state)
+{
+    _cleanup_(scope_freep)
+    struct scope *specific = must_scope(
+        "{'mode':'SPECIFIC','nameCase':'LOWER','databases':[{'name':'Shop'},{'name':'Part',"
+        "'mappedName':'Part','tables':[{'name':'A'},{'name':'B','mappedName':'B'}],"
+        "'views':[{'name':'V'}]}]}");
+    _cleanup_(scope_freep)
+    struct scope *wild = must_scope(
+        "{'mode':'WILDCARD','nameCase':'UPPER','tableAndViewWhiteList':['a.*','a.one=b.Two',"
+        "'c.*=d.*','e.t=e.t','z*.*'],'databases':[{'name':'a','specificTables':["
+        "{'name':'one','mappedName':'ONE','whereClause':'x'},{'name':'kept','mappedName':'kept'},"
+        "{'name':'mine','mappedName':'Mine'}]},{'name':'zoo','mappedName':'Zoo'}]}");
+    char buf[SCOPE_NAME_MAX];
+    struct err err = { 0 };
+
+    (void)state;
+    assert_int_equal(scope_name_case(specific), SCOPE_CASE_LOWER);
+    expect(specific, "t:Shop|Orders", "shop|orders");
+    expect(specific, "v:Shop|View", "shop|view");
+    expect(specific, "t:Part|A", "Part|a");
+    expect(specific, "t:Part|B", "Part|B");
+    expect(specific, "v:Part|V", "Part|v");
+    assert_string_equal(scope_mapped_db(specific, "Shop", buf), "shop");
+    assert_string_equal(scope_mapped_db(specific, "Part", buf), "Part");
+    expect(wild, "t:a|x", "A|X");
+    expect(wild, "t:a|one", "b|Two");
+    expect(wild, "t:a|kept", "A|kept");
+    expect(wild, "t:a|mine", "A|Mine");
+    expect(wild, "t:c|x", "d|X");
+    expect(wild, "t:e|t", "e|t");
+    expect(wild, "t:zip|x", "ZIP|X");
+    expect(wild, "t:zoo|x", "Zoo|X");
+    assert_string_equal(scope_mapped_db(wild, "zip", buf), "ZIP");
+    assert_null(
+        scope_of("{'mode':'SPECIFIC','nameCase':'Camel','databases':[{'name':'a'}]}", &err));
+    assert_non_null(strstr(err.message, "Camel"));
+}
+
+static void kinds_of_single_objects(void **state)
+{
+    static const struct {
+        const char *db, *name;
+        int records, ddl; /* how many words; -1: the project's */
+    } rows[] = {
+        { "a", "own", 1, 2 }, { "a", "none", 0, 0 }, { "a", "rest", -1, -1 },
+        { "b", "own", 1, 1 }, { "b", "rest", 2, 1 }, { "w", "any", 2, -1 },
+    };
+    _cleanup_(scope_freep)
+    struct scope *s = must_scope(
+        "{'mode':'SPECIFIC','databases':[{'name':'a','tables':["
+        "{'name':'own','recordTypeWhiteList':['INSERT'],'supportDDLTypes':['ALTER_TABLE',"
+        "'DROP_TABLE']},{'name':'none','recordTypeWhiteList':[],'supportDDLTypes':[]},"
+        "{'name':'rest'}]},{'name':'b','recordTypeWhiteList':['INSERT','UPDATE'],"
+        "'supportDDLTypes':['DROP_DATABASE'],'tables':[{'name':'own','recordTypeWhiteList':"
+        "['DELETE']},{'name':'rest'}]},{'name':'w','recordTypeWhiteList':['INSERT','DELETE']}]}");
+    struct err err = { 0 };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct scope_object o = { 0 };
+        assert_int_equal(scope_match(s, SCOPE_TABLE, rows[i].db, rows[i].name, &o, &err), 1);
+        assert_int_equal(o.records == NULL ? -1 : (int)json_len(o.records), rows[i].records);
+        assert_int_equal(o.ddl == NULL ? -1 : (int)json_len(o.ddl), rows[i].ddl);
+        scope_object_done(&o);
+    }
+    assert_null(scope_db_ddl(s, "a"));
+    assert_null(scope_db_ddl(s, "other"));
+    assert_string_equal(json_at_str(scope_db_ddl(s, "b"), 0), "DROP_DATABASE");
+    assert_null(scope_of("{'databases':[{'name':'a','recordTypeWhiteList':'INSERT'}]}", &err));
+    assert_null(scope_of("{'databases':[{'name':'a','supportDDLTypes':[1]}]}", &err));
+}
+
 static void category_is_read_in_every_spelling(void **state)
 {
     _cleanup_(scope_freep)
@@ -404,6 +518,10 @@ int main(void)
         cmocka_unit_test(everything_leaves_out_what_is_the_servers),
         cmocka_unit_test(faults_are_told_all_at_once),
         cmocka_unit_test(named_objects_come_in_order),
+        cmocka_unit_test(names_get_the_case_that_is_asked_for),
+        cmocka_unit_test(every_upper_case_folds_back),
+        cmocka_unit_test(only_what_nothing_names_gets_a_case),
+        cmocka_unit_test(kinds_of_single_objects),
         cmocka_unit_test(category_is_read_in_every_spelling),
     };
 
