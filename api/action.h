@@ -35,7 +35,6 @@ struct action {
 extern const struct action actions[];
 extern const size_t actions_count;
 
-const char *role_text(enum role role); /* "VIEWER", … */
 
 /* Lock of read-change-write of a project's configuration: one daemon a store, so this is enough. */
 pthread_mutex_t *api_config_lock(struct api *api);

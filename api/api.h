@@ -21,16 +21,22 @@
 #include "store/store.h"
 
 struct api;
+struct auth;
 
 struct api_options { /* all borrowed */
     struct store *store;
     struct flow *flow;
     const struct box *box;
+    struct auth *auth;
 };
 
+/* Who calls, from where: made by auth.h, for both dialects. */
 struct account {
-    char name[128];
+    char name[USER_NAME_MAX];
     enum role role;
+    char peer[64];         /* address */
+    char key_id[ID_MAX];   /* the access key that signed; empty: by password */
+    uint64_t as_of, proof; /* when and by what this was found right: auth_again() */
 };
 
 enum dialect { DIALECT_OMS, DIALECT_RPC };

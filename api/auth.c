@@ -1,6 +1,7 @@
 #include "api/auth.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -8,6 +9,7 @@
 
 #include <sodium.h>
 
+#include "api/limits.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/map.h"
@@ -15,39 +17,37 @@
 #include "base/banned.h"
 
 enum {
-    USER_MAX = 128,
     PASSWORD_MAX = 1024, /* Argon2 takes any length, a client should not choose our work */
     REMEMBER_MS = 60 * 1000,
     REMEMBERED_MAX = 64, /* slots; the oldest goes */
-    TRIES_MAX = 10,      /* wrong tries in a row that cost nothing but their hash */
-    TRY_BACK_MS = 1000,  /* one more for each second that passes */
-    TRIES_SLOTS = 1024,  /* callers told apart; hashed, so strangers may share a slot */
     HASHES_AT_ONCE = 2,  /* each takes memory and a processor for a moment */
     HASH_WAIT_MS = 1500,
+    TAG_BYTES = crypto_generichash_BYTES,
 };
 
+/*
+ * Two tags: `sent` needs no look into the store and holds while no account has changed; `stored`
+ * is bound to the stored hash, so that a change of another account costs a look and no hash.
+ */
 struct remembered {
-    unsigned char tag[crypto_generichash_BYTES];
+    unsigned char sent[TAG_BYTES], stored[TAG_BYTES];
+    enum role role;
+    uint64_t as_of, proof;
     int64_t until_ms;
 };
 
-struct tries {
-    int left;
-    int64_t at_ms;
-};
-
 struct auth {
-    struct store *store;
+    struct auth_options on;
     unsigned char key[crypto_generichash_KEYBYTES];
     char dummy_hash[SECRET_HASH_LEN]; /* an unknown user takes as long as a known one */
+    atomic_ullong as_of;              /* counts changes of accounts and keys */
     pthread_mutex_t lock;             /* guards all below */
     pthread_cond_t hash_free;
     int hashing;
     struct remembered good[REMEMBERED_MAX];
-    struct tries tries[TRIES_SLOTS];
 };
 
-int auth_new(struct store *store, struct auth **ret, struct err *err)
+int auth_new(const struct auth_options *o, struct auth **ret, struct err *err)
 {
     _cleanup_(auth_freep)
     struct auth *a = calloc(1, sizeof(*a));
@@ -56,7 +56,7 @@ int auth_new(struct store *store, struct auth **ret, struct err *err)
 
     if (a == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
-    a->store = store;
+    a->on = *o;
     (void)pthread_mutex_init(&a->lock, NULL);
     (void)pthread_condattr_init(&attr);
     (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -64,8 +64,6 @@ int auth_new(struct store *store, struct auth **ret, struct err *err)
     (void)pthread_condattr_destroy(&attr);
     randombytes_buf(a->key, sizeof(a->key));
     id_token(nobody, sizeof(nobody) - 1);
-    for (size_t i = 0; i < TRIES_SLOTS; i++)
-        a->tries[i].left = TRIES_MAX;
     if (secret_hash(nobody, a->dummy_hash, err) < 0)
         return -1;
     *ret = take_ptr(a);
@@ -82,8 +80,8 @@ void auth_free(struct auth *a)
     free(a);
 }
 
-int auth_parse_basic(const char *header, char user[static USER_MAX], struct secret **ret_password,
-                     struct err *err)
+int auth_parse_basic(const char *header, char user[static USER_NAME_MAX],
+                     struct secret **ret_password, struct err *err)
 {
     _cleanup_(secret_freep)
     struct secret *both = NULL;
@@ -93,71 +91,106 @@ int auth_parse_basic(const char *header, char user[static USER_MAX], struct secr
         return err_set(err, ERR_UNAUTHORIZED, "only HTTP Basic credentials are taken here");
     header += 6;
     header += strspn(header, " ");
-    if (strlen(header) > (USER_MAX + PASSWORD_MAX) * 4 / 3 + 8 ||
+    if (strlen(header) > (USER_NAME_MAX + PASSWORD_MAX) * 4 / 3 + 8 ||
         secret_from_base64(header, &both, err) < 0)
         return err_set(err, ERR_UNAUTHORIZED, "the credentials are not Base64 of user:password");
     text = secret_text(both);
     colon = memchr(text, ':', secret_len(both));
-    if (colon == NULL || (size_t)(colon - text) >= USER_MAX || colon == text ||
+    if (colon == NULL || (size_t)(colon - text) >= USER_NAME_MAX || colon == text ||
         strlen(text) != secret_len(both))
         return err_set(err, ERR_UNAUTHORIZED, "the credentials are not Base64 of user:password");
-    (void)snprintf(user, USER_MAX, "%.*s", (int)(colon - text), text);
+    (void)snprintf(user, USER_NAME_MAX, "%.*s", (int)(colon - text), text);
     return secret_new(colon + 1, strlen(colon + 1), ret_password, err);
 }
 
 /* ------------------------------------------------------------------ what was right before */
 
-/* Bound to the stored hash: a changed password ends what was remembered of the old one. */
+/* `hash` NULL: of what was sent alone. */
 static void tag_of(const struct auth *a, const char *user, const struct secret *password,
-                   const char *hash, unsigned char tag[static crypto_generichash_BYTES])
+                   const char *hash, unsigned char tag[static TAG_BYTES])
 {
     crypto_generichash_state st;
 
-    (void)crypto_generichash_init(&st, a->key, sizeof(a->key), crypto_generichash_BYTES);
+    (void)crypto_generichash_init(&st, a->key, sizeof(a->key), TAG_BYTES);
     (void)crypto_generichash_update(&st, (const unsigned char *)user, strlen(user) + 1);
-    (void)crypto_generichash_update(&st, (const unsigned char *)hash, strlen(hash) + 1);
+    if (hash != NULL)
+        (void)crypto_generichash_update(&st, (const unsigned char *)hash, strlen(hash) + 1);
     (void)crypto_generichash_update(&st, (const unsigned char *)secret_text(password),
                                     secret_len(password));
-    (void)crypto_generichash_final(&st, tag, crypto_generichash_BYTES);
+    (void)crypto_generichash_final(&st, tag, TAG_BYTES);
 }
 
-static bool remembers(struct auth *a, const unsigned char *tag)
+/* A stored hash in short, to see that it is another: not a secret's, it is salted. */
+static uint64_t proof_of(const char *hash)
+{
+    return hash_bytes(hash, strlen(hash), 0);
+}
+
+/* By what was sent: only while no account has changed since. */
+static bool remembers_sent(struct auth *a, const unsigned char *sent, struct account *who)
 {
     int64_t now = clock_mono_ms();
     bool found = false;
 
     (void)pthread_mutex_lock(&a->lock);
-    for (size_t i = 0; i < REMEMBERED_MAX; i++)
-        if (a->good[i].until_ms > now &&
-            sodium_memcmp(a->good[i].tag, tag, crypto_generichash_BYTES) == 0)
+    for (size_t i = 0; i < REMEMBERED_MAX; i++) {
+        const struct remembered *m = &a->good[i];
+        if (m->until_ms > now && m->as_of == who->as_of &&
+            sodium_memcmp(m->sent, sent, TAG_BYTES) == 0) {
+            who->role = m->role;
+            who->proof = m->proof;
             found = true;
+        }
+    }
     (void)pthread_mutex_unlock(&a->lock);
     return found;
 }
 
-static void remember(struct auth *a, const unsigned char *tag)
+/* By the hash just read; what else was just read is then kept with it. */
+static bool remembers_stored(struct auth *a, const unsigned char *stored, const struct account *who)
+{
+    int64_t now = clock_mono_ms();
+    bool found = false;
+
+    (void)pthread_mutex_lock(&a->lock);
+    for (size_t i = 0; i < REMEMBERED_MAX; i++) {
+        struct remembered *m = &a->good[i];
+        if (m->until_ms > now && sodium_memcmp(m->stored, stored, TAG_BYTES) == 0) {
+            m->role = who->role;
+            m->as_of = who->as_of;
+            found = true;
+        }
+    }
+    (void)pthread_mutex_unlock(&a->lock);
+    return found;
+}
+
+static void remember(struct auth *a, const unsigned char *sent, const unsigned char *stored,
+                     const struct account *who)
 {
     size_t oldest = 0;
+    struct remembered *m;
 
     (void)pthread_mutex_lock(&a->lock);
     for (size_t i = 1; i < REMEMBERED_MAX; i++)
         if (a->good[i].until_ms < a->good[oldest].until_ms)
             oldest = i;
-    memcpy(a->good[oldest].tag, tag, crypto_generichash_BYTES);
-    a->good[oldest].until_ms = clock_mono_ms() + REMEMBER_MS;
+    m = &a->good[oldest];
+    memcpy(m->sent, sent, TAG_BYTES);
+    memcpy(m->stored, stored, TAG_BYTES);
+    m->role = who->role;
+    m->as_of = who->as_of;
+    m->proof = who->proof;
+    m->until_ms = clock_mono_ms() + REMEMBER_MS;
     (void)pthread_mutex_unlock(&a->lock);
 }
 
-/* ------------------------------------------------------------------ limits */
-
-static struct tries *tries_of(struct auth *a, const char *peer, const char *user)
+void auth_changed(struct auth *a)
 {
-    uint64_t seed = 0, h;
-
-    memcpy(&seed, a->key, sizeof(seed));
-    h = hash_bytes(user, strlen(user), hash_bytes(peer, strlen(peer), seed));
-    return &a->tries[h % TRIES_SLOTS];
+    atomic_fetch_add(&a->as_of, 1);
 }
+
+/* ------------------------------------------------------------------ hashing */
 
 static void in_ms(struct timespec *t, int64_t ms)
 {
@@ -170,11 +203,10 @@ static void in_ms(struct timespec *t, int64_t ms)
     }
 }
 
-/* Waits for a place among the hashes at work; false: none came free, or too many wrong tries. */
-static bool begin_try(struct auth *a, struct tries *t)
+/* Waits for a place among the hashes at work; false: none came free. */
+static bool begin_hash(struct auth *a)
 {
     struct timespec until;
-    int64_t now = clock_mono_ms(), back;
     bool ok;
 
     in_ms(&until, HASH_WAIT_MS);
@@ -182,59 +214,103 @@ static bool begin_try(struct auth *a, struct tries *t)
     while (a->hashing >= HASHES_AT_ONCE)
         if (pthread_cond_timedwait(&a->hash_free, &a->lock, &until) != 0)
             break;
-    back = (now - t->at_ms) / TRY_BACK_MS;
-    if (back > 0) {
-        t->left = (int)MIN((int64_t)t->left + back, (int64_t)TRIES_MAX);
-        t->at_ms = now;
-    }
-    ok = t->left > 0 && a->hashing < HASHES_AT_ONCE;
+    ok = a->hashing < HASHES_AT_ONCE;
     if (ok)
         a->hashing++;
     (void)pthread_mutex_unlock(&a->lock);
     return ok;
 }
 
-static void end_try(struct auth *a, struct tries *t, bool right)
+static void end_hash(struct auth *a)
 {
     (void)pthread_mutex_lock(&a->lock);
     a->hashing--;
-    if (right)
-        t->left = TRIES_MAX;
-    else if (t->left > 0)
-        t->left--;
     (void)pthread_cond_broadcast(&a->hash_free);
     (void)pthread_mutex_unlock(&a->lock);
 }
 
-/* ------------------------------------------------------------------ the check */
-
-static int check_password(struct auth *a, const char *user, const struct secret *password,
-                          const char *hash, const char *peer, struct err *err)
+static int too_many(struct err *err)
 {
-    unsigned char tag[crypto_generichash_BYTES];
-    struct tries *t = tries_of(a, peer, user);
-    bool known = hash != NULL, right;
+    (void)err_set(err, ERR_UNAUTHORIZED, "too many failed logins");
+    return err_advise(err, "Wait a few seconds, then send the right credentials.");
+}
+
+/* ------------------------------------------------------------------ passwords */
+
+/*
+ * `u` NULL: there is no such user. The name of one is not told to the log: people type their
+ * password into the wrong field.
+ */
+static void login_failed(const char *name, bool known, const char *peer)
+{
     char who[LOG_QUOTED_MAX];
 
+    log_warn("api", "login_failed", "user=%s peer=%s", known ? log_q(name, who) : "(unknown)",
+             peer);
+}
+
+/* `who` has name, as_of and, of a known user, role and proof. */
+static int check_password(struct auth *a, const struct secret *password, const char *hash,
+                          const struct account *who, struct err *err)
+{
+    unsigned char sent[TAG_BYTES], stored[TAG_BYTES];
+    bool known = hash != NULL, right;
+
+    tag_of(a, who->name, password, NULL, sent);
     if (known) {
-        tag_of(a, user, password, hash, tag);
-        if (remembers(a, tag))
+        tag_of(a, who->name, password, hash, stored);
+        if (remembers_stored(a, stored, who))
             return 0;
     }
-    if (!begin_try(a, t)) {
-        (void)err_set(err, ERR_UNAUTHORIZED, "too many failed logins");
-        return err_advise(err, "Wait a few seconds, then send the right credentials.");
-    }
-    /* while this one waited for its turn, another call may have proved the same */
-    right = (known && remembers(a, tag)) ||
-            (secret_hash_matches(known ? hash : a->dummy_hash, secret_text(password)) && known);
-    end_try(a, t, right);
-    if (right) {
-        remember(a, tag);
+    if (!limits_may_try(a->on.limits, who->peer, who->name) || !begin_hash(a))
+        return too_many(err);
+    /* while this one waited for its turn, another call may have proved the same, or failed */
+    if (known && remembers_stored(a, stored, who)) {
+        end_hash(a);
         return 0;
     }
-    log_warn("api", "login_failed", "user=%s peer=%s", log_q(user, who), peer);
+    if (!limits_may_try(a->on.limits, who->peer, who->name)) {
+        end_hash(a);
+        return too_many(err);
+    }
+    right = secret_hash_matches(known ? hash : a->dummy_hash, secret_text(password)) && known;
+    limits_tried(a->on.limits, who->peer, who->name, right);
+    end_hash(a);
+    if (right) {
+        remember(a, sent, stored, who);
+        return 0;
+    }
+    login_failed(who->name, known, who->peer);
     return err_set(err, ERR_UNAUTHORIZED, "unknown user or wrong password");
+}
+
+/* What the store tells of a user goes into `who`; *ret_hash NULL: none that may log in. */
+static int look_up(struct auth *a, struct account *who, char **ret_hash, struct err *err)
+{
+    _cleanup_(user_done)
+    struct user u = { 0 };
+    int r = store_user_get(a->on.store, who->name, &u, err);
+
+    if (r < 0)
+        return -1;
+    if (r == 0 || u.disabled)
+        return 0;
+    who->role = u.role;
+    who->proof = proof_of(u.password_hash);
+    *ret_hash = take_ptr(u.password_hash);
+    return 0;
+}
+
+static int check_user(struct auth *a, const struct secret *password, struct account *who,
+                      struct err *err)
+{
+    _cleanup_(freep)
+    char *hash = NULL;
+
+    who->as_of = atomic_load(&a->as_of); /* before the store is read */
+    if (look_up(a, who, &hash, err) < 0)
+        return -1;
+    return check_password(a, password, hash, who, err);
 }
 
 int auth_basic(struct auth *a, const char *header, const char *peer, struct account *ret,
@@ -242,16 +318,107 @@ int auth_basic(struct auth *a, const char *header, const char *peer, struct acco
 {
     _cleanup_(secret_freep)
     struct secret *password = NULL;
-    _cleanup_(freep)
-    char *hash = NULL;
-    int r;
+    unsigned char sent[TAG_BYTES];
 
     if (header == NULL)
         return err_set(err, ERR_UNAUTHORIZED, "no credentials were sent");
+    *ret = (struct account){ .as_of = atomic_load(&a->as_of) };
+    (void)snprintf(ret->peer, sizeof(ret->peer), "%s", peer);
     if (auth_parse_basic(header, ret->name, &password, err) < 0)
         return -1;
-    r = store_user_get(a->store, ret->name, &hash, &ret->role, err);
+    tag_of(a, ret->name, password, NULL, sent);
+    if (remembers_sent(a, sent, ret))
+        return 0;
+    return check_user(a, password, ret, err);
+}
+
+int auth_check(struct auth *a, const char *user, const struct secret *password, const char *peer,
+               struct err *err)
+{
+    struct account who = { 0 };
+
+    (void)snprintf(who.name, sizeof(who.name), "%s", user);
+    (void)snprintf(who.peer, sizeof(who.peer), "%s", peer);
+    return check_user(a, password, &who, err);
+}
+
+/* ------------------------------------------------------------------ access keys */
+
+void auth_failed(struct auth *a, const char *peer, const char *key_id)
+{
+    limits_tried(a->on.limits, peer, key_id, false);
+    login_failed(key_id, false, peer);
+}
+
+/* 1: the key may sign; 0: not. */
+static int look_up_key(struct auth *a, struct account *who, struct access_key *k, struct err *err)
+{
+    int r = store_key_get(a->on.store, who->key_id, k, err);
+
+    if (r <= 0)
+        return r;
+    (void)snprintf(who->name, sizeof(who->name), "%s", k->user);
+    who->role = k->role;
+    return !k->disabled && !k->user_disabled;
+}
+
+int auth_key(struct auth *a, const char *key_id, const char *peer, struct secret **ret_secret,
+             struct account *ret_who, struct err *err)
+{
+    _cleanup_(access_key_done)
+    struct access_key k = { 0 };
+    char about[ID_MAX + 16];
+    int r = 0;
+
+    *ret_who = (struct account){ .as_of = atomic_load(&a->as_of) };
+    (void)snprintf(ret_who->peer, sizeof(ret_who->peer), "%s", peer);
+    if (!limits_may_try(a->on.limits, peer, key_id))
+        return too_many(err);
+    if (strlen(key_id) < sizeof(ret_who->key_id)) {
+        (void)snprintf(ret_who->key_id, sizeof(ret_who->key_id), "%s", key_id);
+        r = look_up_key(a, ret_who, &k, err);
+    }
     if (r < 0)
         return -1;
-    return check_password(a, ret->name, password, r == 1 ? hash : NULL, peer, err);
+    if (r == 0) {
+        auth_failed(a, peer, key_id);
+        return err_set(err, ERR_UNAUTHORIZED, "the access key is unknown or disabled");
+    }
+    (void)snprintf(about, sizeof(about), "accesskey:%s", k.id);
+    return box_unseal(a->on.box, about, k.secret_sealed, ret_secret, err);
+}
+
+/* ------------------------------------------------------------------ after that */
+
+int auth_allow(struct auth *a, const struct account *who, struct err *err)
+{
+    if (limits_take(a->on.limits, who->name))
+        return 0;
+    return err_set(err, ERR_THROTTLED, "account %s sends too many requests", who->name);
+}
+
+int auth_again(struct auth *a, struct account *who, struct err *err)
+{
+    _cleanup_(freep)
+    char *hash = NULL;
+    _cleanup_(access_key_done)
+    struct access_key k = { 0 };
+    uint64_t now = atomic_load(&a->as_of), proof = who->proof;
+    int r;
+
+    if (who->as_of == now)
+        return 0;
+    if (who->key_id[0] != '\0') {
+        r = look_up_key(a, who, &k, err);
+    } else {
+        r = look_up(a, who, &hash, err);
+        if (r == 0)
+            r = hash != NULL && who->proof == proof;
+    }
+    if (r < 0)
+        return -1;
+    if (r == 0)
+        return err_set(err, ERR_UNAUTHORIZED, "the account was changed meanwhile");
+    who->as_of = now;
+    return 0;
 }

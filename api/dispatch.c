@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "api/action.h"
+#include "api/auth.h"
 #include "api/envelope.h"
 #include "api/rpc.h"
 #include "base/clock.h"
@@ -101,13 +102,6 @@ static const struct action *find_action(const char *name)
     return NULL;
 }
 
-const char *role_text(enum role role)
-{
-    static const char *const texts[] = { "VIEWER", "OPERATOR", "ADMIN" };
-
-    return texts[role];
-}
-
 static int parse_body(const char *body, size_t len, struct json_object **ret, struct err *err)
 {
     _cleanup_(json_putp)
@@ -139,12 +133,14 @@ static int read_request(struct call *c, const struct action *a, const struct api
     return faults_raise(&c->faults, err); /* what could not be read would also count as missing */
 }
 
-/* Known, built, allowed, well-formed: in this order for every action. */
+/* Known, built, in its rate, allowed, well-formed: in this order for every action. */
 static int run(struct call *c, const struct action *a, const struct api_request *rq,
                struct err *err)
 {
     if (a->handler == NULL)
         return err_set(err, ERR_NOT_SUPPORTED, "action %s is not supported yet", a->name);
+    if (auth_allow(c->on->auth, c->who, err) < 0)
+        return -1;
     if (c->who->role < a->least)
         return err_set(err, ERR_FORBIDDEN, "action %s needs the role %s, account %s has %s",
                        a->name, role_text(a->least), c->who->name, role_text(c->who->role));
@@ -193,7 +189,8 @@ static void give(enum dialect dialect, struct json_object *envelope, const struc
 void api_call(struct api *api, const struct api_request *rq, struct api_answer *ret)
 {
     const struct action *a = find_action(rq->action);
-    struct call c = { .api = api, .on = &api->on, .who = rq->who };
+    struct account caller = *rq->who;
+    struct call c = { .api = api, .on = &api->on, .who = &caller };
     struct err err = { 0 };
     char request_id[ID_MAX];
     int64_t began = clock_mono_ms();
@@ -203,6 +200,8 @@ void api_call(struct api *api, const struct api_request *rq, struct api_answer *
 
     if (a == NULL)
         r = err_set(&err, ERR_UNKNOWN_ACTION, "there is no action \"%.64s\"", rq->action);
+    else if (auth_again(api->on.auth, &caller, &err) < 0)
+        r = -1;
     else
         r = run(&c, a, rq, &err);
     e.cost_ms = clock_mono_ms() - began;

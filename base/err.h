@@ -25,6 +25,7 @@
     X(ERR_NOT_SUPPORTED,       "CAUSEWAY-NOTSUP000001",  "ERROR", false, "docs/status.md tells what is not built yet.") \
     X(ERR_BODY_TOO_LARGE,      "CAUSEWAY-LIMITS000001",  "ERROR", false, "Send a smaller request.") \
     X(ERR_LIMIT,               "CAUSEWAY-LIMITS000002",  "ERROR", false, "Delete what is no longer needed, or raise the limit.") \
+    X(ERR_THROTTLED,           "Throttling.User",        "ERROR", true,  "Send fewer requests a second, or raise requests_per_second and requests_burst.") \
     X(ERR_STOPPING,            "CAUSEWAY-STOPNG000001",  "ERROR", true,  "Try again when the daemon is up again.") \
     X(ERR_CONFIG,              "CAUSEWAY-CONFIG000001",  "FATAL", false, "Correct the settings and start again.") \
     X(ERR_PROJECT_NOT_FOUND,   "GHANA-PROJECT000001",    "ERROR", false, "List the projects to find its id.") \

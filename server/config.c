@@ -40,6 +40,8 @@ static const struct setting settings[] = {
     { "max_workers",      ST_INT,  AT(max_workers),        1,    4096,        "256",              NULL, "worker processes at once" },
     { "conflicts_max",    ST_INT,  AT(conflicts_max),      1,    10000000,    "100000",           NULL, "conflict records kept of one project; the oldest go" },
     { "conflicts_days",   ST_INT,  AT(conflicts_days),     1,    3650,        "30",               NULL, "how long a conflict record is kept" },
+    { "requests_per_second", ST_INT, AT(requests_per_second), 0, 1000000,     "200",              NULL, "requests of one account a second, over time; 0: no limit" },
+    { "requests_burst",   ST_INT,  AT(requests_burst),     1,    1000000,     "400",              NULL, "requests of one account at once" },
     { "worker_path",      ST_TEXT, AT(worker_path),        0,    0,           NULL,               NULL, "the worker program; causeway-worker beside the daemon when not set" },
     { "allow_public_plaintext", ST_BOOL, AT(allow_public_plaintext), 0, 0,    "false",            NULL, "serve without encryption on an address that is not loopback" },
 #ifdef CAUSEWAY_FAULTS

@@ -26,6 +26,7 @@ struct config {
     char *log_format, *log_level;
     int64_t http_threads, max_body_bytes, max_connections, max_workers;
     int64_t conflicts_max, conflicts_days;
+    int64_t requests_per_second, requests_burst;
     bool allow_public_plaintext;
 };
 

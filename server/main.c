@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 
+#include "api/limits.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "server/config.h"
@@ -26,8 +27,9 @@ struct server {
     struct store *store;
     struct box *box;
     struct flow *flow;
-    struct api *api;
+    struct limits *limits;
     struct auth *auth;
+    struct api *api;
     struct http *http;
     int signals;
 };
@@ -35,8 +37,9 @@ struct server {
 static void server_done(struct server *s)
 {
     http_close(s->http);
-    auth_free(s->auth);
     api_free(s->api);
+    auth_free(s->auth);
+    limits_free(s->limits);
     flow_free(s->flow);
     box_close(s->box);
     store_close(s->store);
@@ -105,6 +108,7 @@ static int default_worker_path(struct config *c, struct err *err)
 static int open_all(struct server *s, struct err *err)
 {
     struct config *c = &s->config;
+    struct auth_options auth;
     struct api_options api;
     struct http_options http;
     struct flow_options flow;
@@ -125,8 +129,14 @@ static int open_all(struct server *s, struct err *err)
     };
     if (flow_new(&flow, &s->flow, err) < 0)
         return -1;
-    api = (struct api_options){ .store = s->store, .flow = s->flow, .box = s->box };
-    if (api_new(&api, &s->api, err) < 0 || auth_new(s->store, &s->auth, err) < 0)
+    if (limits_new(c->requests_per_second, c->requests_burst, &s->limits, err) < 0)
+        return -1;
+    auth = (struct auth_options){ .store = s->store, .box = s->box, .limits = s->limits };
+    if (auth_new(&auth, &s->auth, err) < 0)
+        return -1;
+    api =
+        (struct api_options){ .store = s->store, .flow = s->flow, .box = s->box, .auth = s->auth };
+    if (api_new(&api, &s->api, err) < 0)
         return -1;
     http = (struct http_options){ .api = s->api,
                                   .auth = s->auth,

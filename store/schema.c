@@ -184,8 +184,40 @@ static const char v3[] =
     " INSERT INTO conflict_count VALUES (new.project_id, new.step, new.kind, 1, 1)"
     " ON CONFLICT DO UPDATE SET total = total + 1, kept = kept + 1; END;";
 
-/* Accounts: audit events, what access keys and users tell of themselves. */
-static const char v4[] = "";
+/*
+ * Accounts: what access keys and users tell of themselves, and audit events. An audit row is never
+ * changed but for its result, and for `count` and `last_at` of calls that were refused again.
+ * Only the oldest are ever deleted, so that newest - oldest + 1 is their number.
+ */
+static const char v4[] =
+    "ALTER TABLE user ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE user ADD COLUMN modified_at INTEGER;"
+    "ALTER TABLE user ADD COLUMN password_at INTEGER;"
+    "CREATE UNIQUE INDEX user_name_nocase ON user (name COLLATE NOCASE);"
+    "ALTER TABLE access_key ADD COLUMN description TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE access_key ADD COLUMN created_by TEXT;"
+    "ALTER TABLE access_key ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE access_key ADD COLUMN last_used_at INTEGER;"
+    "CREATE INDEX access_key_user ON access_key (user_name, created_at);"
+
+    "CREATE TABLE audit ("
+    " seq INTEGER PRIMARY KEY,"
+    " at INTEGER NOT NULL,"
+    " last_at INTEGER NOT NULL,"
+    " count INTEGER NOT NULL DEFAULT 1," /* of calls, at least; more than 1: refused ones */
+    " user TEXT NOT NULL,"
+    " key_id TEXT,"
+    " peer TEXT NOT NULL,"
+    " action TEXT NOT NULL,"
+    " target TEXT, target_name TEXT,"
+    " result TEXT NOT NULL," /* STARTED, OK, UNKNOWN or the code of an error */
+    " request_id TEXT NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX audit_at ON audit (at);"
+    "CREATE INDEX audit_user ON audit (user, at);"
+    "CREATE INDEX audit_action ON audit (action, at);"
+    "CREATE INDEX audit_target ON audit (target, at) WHERE target IS NOT NULL;"
+    "CREATE INDEX audit_started ON audit (seq) WHERE result = 'STARTED';";
 
 /*
  * Labels, and what belongs to the project's lists. Triggers keep a label's number of projects; a

@@ -7,9 +7,10 @@ static void users_and_keys(void **state)
 {
     struct fixture *f = *state;
     struct err err = { 0 };
-    _cleanup_(freep)
-    char *hash = NULL;
-    enum role role = ROLE_VIEWER;
+    _cleanup_(user_done)
+    struct user u = { 0 };
+    _cleanup_(access_key_done)
+    struct access_key k = { 0 };
     int64_t n = -1;
 
     assert_ok(store_user_count(f->store, &n, &err));
@@ -18,14 +19,21 @@ static void users_and_keys(void **state)
     assert_err(store_user_add(f->store, "admin", "y", ROLE_VIEWER, &err), ERR_NAME_TAKEN);
     assert_ok(store_user_count(f->store, &n, &err));
     assert_int_equal(n, 1);
-    assert_int_equal(store_user_get(f->store, "Admin", &hash, &role, &err), 0);
-    assert_int_equal(store_user_get(f->store, "' OR 1=1 --", &hash, &role, &err), 0);
-    assert_null(hash);
-    assert_int_equal(store_user_get(f->store, "admin", &hash, &role, &err), 1);
-    assert_string_equal(hash, "$argon2id$x");
-    assert_int_equal(role, ROLE_ADMIN);
+    assert_int_equal(store_user_get(f->store, "Admin", &u, &err), 0);
+    assert_int_equal(store_user_get(f->store, "' OR 1=1 --", &u, &err), 0);
+    assert_null(u.password_hash);
+    assert_int_equal(store_user_get(f->store, "admin", &u, &err), 1);
+    assert_string_equal(u.password_hash, "$argon2id$x");
+    assert_int_equal(u.role, ROLE_ADMIN);
+    assert_false(u.disabled);
     assert_ok(store_key_add(f->store, "LTAI1", "sealed", "admin", &err));
     assert_err(store_key_add(f->store, "LTAI2", "sealed", "nobody", &err), ERR_STORE);
+    assert_int_equal(store_key_get(f->store, "LTAI2", &k, &err), 0);
+    assert_int_equal(store_key_get(f->store, "LTAI1", &k, &err), 1);
+    assert_string_equal(k.secret_sealed, "sealed");
+    assert_string_equal(k.user, "admin");
+    assert_int_equal(k.role, ROLE_ADMIN);
+    assert_false(k.disabled || k.user_disabled);
 }
 
 int main(void)
