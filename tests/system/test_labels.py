@@ -30,7 +30,7 @@ def refused(daemon, code, action, body, *words):
 
 
 def names(daemon, **body):
-    return [project["name"] for project in daemon.call("ListProjects", body)]
+    return [project["name"] for project in daemon.call("ListProjects", body, loose=True)]
 
 
 @tags("quick")

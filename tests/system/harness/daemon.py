@@ -257,18 +257,18 @@ class Daemon:
         description().check(method, path, body, response.status, response.headers.get("Content-Type"), response.body, loose)
         return response
 
-    def answer(self, action, body=None, auth="initial"):
-        """The envelope of POST /api/v2?Action=..., success or not."""
+    def answer(self, action, body=None, auth="initial", loose=False):
+        """The envelope of POST /api/v2?Action=..., success or not. loose: see http()."""
         response = self.http("POST", f"/api/v2?Action={action}", json.dumps(body or {}),
-                             {"Content-Type": "application/json"}, auth)
+                             {"Content-Type": "application/json"}, auth, loose=loose)
         try:
             return json.loads(response.body)
         except ValueError:
             raise AssertionError(f"{action}: HTTP {response.status} without JSON: {response.body[:500]!r}") from None
 
-    def call(self, action, body=None, auth="initial"):
+    def call(self, action, body=None, auth="initial", loose=False):
         """The data of a successful answer; ApiError otherwise."""
-        answer = self.answer(action, body, auth)
+        answer = self.answer(action, body, auth, loose)
         if not answer.get("success"):
             raise ApiError(action, answer)
         return answer.get("data")
