@@ -79,6 +79,9 @@ int project_abort_switchover(struct call *c, struct err *err);
 
 int reverse_configure(struct call *c, struct err *err);
 
+int objects_import_csv(struct call *c, struct err *err);
+int objects_export_csv(struct call *c, struct err *err);
+
 int conflict_list_records(struct call *c, struct err *err);
 int conflict_list_data(struct call *c, struct err *err);
 int conflict_download(struct call *c, struct err *err);
@@ -94,6 +97,7 @@ extern const struct field reset_start_fields[], list_event_fields[];
 extern const struct field create_label_fields[], label_id_fields[], update_project_label_fields[];
 extern const struct field rename_project_fields[], project_importance_fields[];
 extern const struct field no_fields[]; /* of an action without a request */
+extern const struct field import_objects_fields[], export_objects_fields[];
 extern const struct field advance_fields[], abort_fields[];
 extern const struct field list_conflict_record_fields[], list_conflict_data_fields[];
 extern const struct field download_conflict_data_fields[];

@@ -35,6 +35,8 @@ const struct action actions[] = {
     { "AdvanceProject",           NULL,                      ROLE_OPERATOR, true,  advance_fields,          project_advance },
     { "AbortSwitchover",          NULL,                      ROLE_OPERATOR, true,  abort_fields,            project_abort_switchover },
     { "ConfigureReverseProject",  NULL,                      ROLE_OPERATOR, true,  configure_reverse_fields, reverse_configure },
+    { "ImportObjects",            NULL,                      ROLE_VIEWER,   false, import_objects_fields,   objects_import_csv },
+    { "ExportObjects",            NULL,                      ROLE_VIEWER,   false, export_objects_fields,   objects_export_csv },
     { "ListConflictRecords",      NULL,                      ROLE_VIEWER,   false, list_conflict_record_fields, conflict_list_records },
     { "ListConflictData",         NULL,                      ROLE_VIEWER,   false, list_conflict_data_fields, conflict_list_data },
     { "DownloadConflictData",     NULL,                      ROLE_VIEWER,   false, download_conflict_data_fields, conflict_download },

@@ -14,6 +14,11 @@
 
 enum { PATH_LEN = 256, PROBLEM_LEN = 512, GIVEN_LEN = 64 };
 
+static size_t listed(const struct faults *f)
+{
+    return f->max > 0 ? f->max : FAULTS_MAX;
+}
+
 void faults_done(struct faults *f)
 {
     json_putp(&f->list);
@@ -28,7 +33,7 @@ static void add_fault(struct faults *f, const char *field, const char *fmt, va_l
     struct json_object *o;
 
     f->count++;
-    if (f->count > FAULTS_MAX)
+    if (f->count > listed(f))
         return;
     (void)vsnprintf(problem, sizeof(problem), fmt, ap);
     if (f->list == NULL)
@@ -70,8 +75,8 @@ int faults_raise(const struct faults *f, struct err *err)
         strbuf_addf(&text, "%s%s: %s", i == 0 ? "" : "; ", json_get_str(o, "field", ""),
                     json_get_str(o, "problem", ""));
     }
-    if (f->count > FAULTS_MAX)
-        strbuf_addf(&text, "; and %zu more", f->count - FAULTS_MAX);
+    if (f->count > listed(f))
+        strbuf_addf(&text, "; and %zu more", f->count - listed(f));
     return err_set(err, f->later == f->count ? ERR_NOT_SUPPORTED : ERR_PARAM, "%s",
                    strbuf_str(&text));
 }

@@ -56,6 +56,7 @@ struct faults {
     struct json_object *list; /* array of {field, problem} */
     size_t count;
     size_t later; /* how many of them are "not supported yet" */
+    size_t max;   /* how many are listed; 0: FAULTS_MAX */
 };
 
 void faults_done(struct faults *f);

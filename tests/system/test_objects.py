@@ -1,5 +1,7 @@
 """What is chosen for single objects: kinds of changes, the case of names; docs/objects.md."""
 
+import csv
+import io
 import threading
 
 from common import INCR, assert_equal_soon, start_forward, tree, wait_monitoring
@@ -71,6 +73,32 @@ class Changes(threading.Thread):
         assert self.error is None, self.error
 
 
+def by_csv(daemon, mapping):
+    """The mapping as ImportObjects makes it of a file that Python wrote; ExportObjects gives that file again."""
+    def words(table, key):
+        return "" if key not in table else ";".join(table[key]) or "NONE"
+
+    file = io.StringIO()
+    columns = ["kind", "database", "object", "targetObject", "recordTypeWhiteList", "supportDDLTypes"]
+    writer = csv.DictWriter(file, columns)
+    writer.writeheader()
+    for db in mapping["databases"]:
+        writer.writerows({"kind": "table", "database": db["name"], "object": table["name"],
+                          "targetObject": table.get("mappedName", ""), **{key: words(table, key) for key in columns[4:]}}
+                         for table in db["tables"])
+    made = daemon.call("ImportObjects", {"csv": "\ufeff" + file.getvalue()})["transferMapping"]
+    assert [table["name"] for table in made["databases"][0]["tables"]] == \
+        [table["name"] for table in mapping["databases"][0]["tables"]], made
+    export = daemon.call("ExportObjects", {"transferMapping": made})
+    rows = [{key: row[key] for key in columns} for row in csv.DictReader(io.StringIO(export["csv"], newline=""))]
+    assert rows[1:] == list(csv.DictReader(io.StringIO(file.getvalue(), newline=""))), export
+    assert export["objects"] == len(rows) and rows[0]["kind"] == "database", export
+    answer = daemon.answer("ImportObjects", {"csv": "kind,database,object\ntable,shop,a\nthing,shop,b\ntable,shop,a\n"})
+    faults = [fault["field"] for fault in answer["errorDetail"]["extraContext"]["faults"]]
+    assert sorted(faults) == ["line 3, kind", "line 4, object"] and not answer["data"], answer
+    return made
+
+
 @tags("quick", "objects")
 @needs("mariadb")
 @timeout(240)
@@ -84,9 +112,14 @@ def test_kinds(env):
     tables = [{"name": name, **({} if kinds is None else {"recordTypeWhiteList": kinds})} for name, kinds in KINDS.items()]
     tables += ["mark", {"name": "ddl_own", "supportDDLTypes": ["ALTER_TABLE"]}, {"name": "ddl_none", "supportDDLTypes": []},
                {"name": "ddl_drop", "supportDDLTypes": ["DROP_TABLE"]}]
-    daemon, project = start_forward(env, source, target, specific({"app": tables}), incr_config={
+    daemon = env.daemon()
+    mapping = by_csv(daemon, specific({"app": tables}))
+    daemon, project = start_forward(env, source, target, mapping, daemon, incr_config={
         "supportDDLTypes": ["CREATE_INDEX", "DROP_TABLE", "TRUNCATE_TABLE"]})
     wait_monitoring(daemon, project)
+    stored = daemon.project(project)["transferMapping"]
+    text = daemon.call("ExportObjects", {"id": project})["csv"]
+    assert daemon.call("ImportObjects", {"csv": text})["transferMapping"] == stored, (text, stored)
     assert_equal_soon(source, target, ["app"])
     before = {name: target.sql(f"SELECT * FROM app.{name} ORDER BY id") for name in ("copy_only", "only_delete")}
 
