@@ -35,7 +35,6 @@ struct action {
 extern const struct action actions[];
 extern const size_t actions_count;
 
-
 /* Lock of read-change-write of a project's configuration: one daemon a store, so this is enough. */
 pthread_mutex_t *api_config_lock(struct api *api);
 
@@ -86,11 +85,26 @@ int conflict_list_records(struct call *c, struct err *err);
 int conflict_list_data(struct call *c, struct err *err);
 int conflict_download(struct call *c, struct err *err);
 
+int user_create(struct call *c, struct err *err);
+int user_list(struct call *c, struct err *err);
+int user_update(struct call *c, struct err *err);
+int user_delete(struct call *c, struct err *err);
+int user_change_password(struct call *c, struct err *err);
+int key_create(struct call *c, struct err *err);
+int key_list(struct call *c, struct err *err);
+int key_update(struct call *c, struct err *err);
+int key_delete(struct call *c, struct err *err);
+int audit_list(struct call *c, struct err *err);
+
 int precheck_submit(struct call *c, struct err *err);
 int precheck_result(struct call *c, struct err *err);
 
 extern const struct field create_mysql_fields[], create_oceanbase_fields[], list_source_fields[];
 extern const struct field list_project_fields[], submit_precheck_fields[], precheck_result_fields[];
+extern const struct field create_user_fields[], list_user_fields[], update_user_fields[];
+extern const struct field delete_user_fields[], change_password_fields[];
+extern const struct field create_key_fields[], list_key_fields[], update_key_fields[];
+extern const struct field delete_key_fields[], list_audit_fields[];
 extern const struct field project_id_fields[], source_id_fields[], update_source_fields[];
 extern const struct field list_ddl_fields[], skip_ddl_fields[], replace_ddl_fields[];
 extern const struct field reset_start_fields[], list_event_fields[];

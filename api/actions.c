@@ -40,6 +40,16 @@ const struct action actions[] = {
     { "ListConflictRecords",      NULL,                      ROLE_VIEWER,   false, list_conflict_record_fields, conflict_list_records },
     { "ListConflictData",         NULL,                      ROLE_VIEWER,   false, list_conflict_data_fields, conflict_list_data },
     { "DownloadConflictData",     NULL,                      ROLE_VIEWER,   false, download_conflict_data_fields, conflict_download },
+    { "CreateUser",               NULL,                      ROLE_ADMIN,    true,  create_user_fields,      user_create },
+    { "ListUsers",                NULL,                      ROLE_ADMIN,    false, list_user_fields,        user_list },
+    { "UpdateUser",               NULL,                      ROLE_ADMIN,    true,  update_user_fields,      user_update },
+    { "DeleteUser",               NULL,                      ROLE_ADMIN,    true,  delete_user_fields,      user_delete },
+    { "ChangePassword",           NULL,                      ROLE_VIEWER,   true,  change_password_fields,  user_change_password },
+    { "CreateAccessKey",          NULL,                      ROLE_VIEWER,   true,  create_key_fields,       key_create },
+    { "ListAccessKeys",           NULL,                      ROLE_VIEWER,   false, list_key_fields,         key_list },
+    { "UpdateAccessKey",          NULL,                      ROLE_VIEWER,   true,  update_key_fields,       key_update },
+    { "DeleteAccessKey",          NULL,                      ROLE_VIEWER,   true,  delete_key_fields,       key_delete },
+    { "ListAuditEvents",          NULL,                      ROLE_ADMIN,    false, list_audit_fields,       audit_list },
 
     /* documented by OMS (oms-api.md 1.9), not built yet */
     { "DescribeProjectStepMetric",   NULL,                   ROLE_VIEWER,   false, NOT_BUILT },
@@ -82,13 +92,6 @@ const struct action actions[] = {
     { "SkipPreCheckItem",            NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
     { "StartFullVerify",             NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
     { "ApplyFullVerifyCorrections",  NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
-    { "CreateAccessKey",             NULL,                   ROLE_ADMIN,    true,  NOT_BUILT },
-    { "ListAccessKeys",              NULL,                   ROLE_ADMIN,    false, NOT_BUILT },
-    { "DeleteAccessKey",             NULL,                   ROLE_ADMIN,    true,  NOT_BUILT },
-    { "CreateUser",                  NULL,                   ROLE_ADMIN,    true,  NOT_BUILT },
-    { "ListUsers",                   NULL,                   ROLE_ADMIN,    false, NOT_BUILT },
-    { "DeleteUser",                  NULL,                   ROLE_ADMIN,    true,  NOT_BUILT },
-    { "ListAuditEvents",             NULL,                   ROLE_ADMIN,    false, NOT_BUILT },
 };
 /* clang-format on */
 

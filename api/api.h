@@ -22,12 +22,14 @@
 
 struct api;
 struct auth;
+struct audit;
 
 struct api_options { /* all borrowed */
     struct store *store;
     struct flow *flow;
     const struct box *box;
     struct auth *auth;
+    struct audit *audit;
 };
 
 /* Who calls, from where: made by auth.h, for both dialects. */

@@ -9,6 +9,7 @@
 
 #include <sodium.h>
 
+#include "api/audit.h"
 #include "api/limits.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -22,6 +23,8 @@ enum {
     REMEMBERED_MAX = 64, /* slots; the oldest goes */
     HASHES_AT_ONCE = 2,  /* each takes memory and a processor for a moment */
     HASH_WAIT_MS = 1500,
+    KEY_ID_LEN = 20,
+    USED_MAX = 64, /* keys whose last use the store does not know yet */
     TAG_BYTES = crypto_generichash_BYTES,
 };
 
@@ -36,6 +39,11 @@ struct remembered {
     int64_t until_ms;
 };
 
+struct used {
+    char key_id[ID_MAX]; /* empty: the slot is free */
+    int64_t at_s;
+};
+
 struct auth {
     struct auth_options on;
     unsigned char key[crypto_generichash_KEYBYTES];
@@ -45,6 +53,7 @@ struct auth {
     pthread_cond_t hash_free;
     int hashing;
     struct remembered good[REMEMBERED_MAX];
+    struct used used[USED_MAX];
 };
 
 int auth_new(const struct auth_options *o, struct auth **ret, struct err *err)
@@ -74,6 +83,7 @@ void auth_free(struct auth *a)
 {
     if (a == NULL)
         return;
+    auth_tick(a);
     (void)pthread_cond_destroy(&a->hash_free);
     (void)pthread_mutex_destroy(&a->lock);
     explicit_bzero(a->key, sizeof(a->key));
@@ -235,18 +245,40 @@ static int too_many(struct err *err)
     return err_advise(err, "Wait a few seconds, then send the right credentials.");
 }
 
+int auth_hash(struct auth *a, const struct secret *password, char ret[static SECRET_HASH_LEN],
+              struct err *err)
+{
+    int r;
+
+    if (!begin_hash(a))
+        return err_set(err, ERR_THROTTLED, "too many passwords are being checked");
+    r = secret_hash(secret_text(password), ret, err);
+    end_hash(a);
+    return r;
+}
+
 /* ------------------------------------------------------------------ passwords */
 
 /*
- * `u` NULL: there is no such user. The name of one is not told to the log: people type their
- * password into the wrong field.
+ * The name of a user that does not exist is told to nobody: people type their password into the
+ * wrong field.
  */
-static void login_failed(const char *name, bool known, const char *peer)
+static void login_failed(struct auth *a, const struct account *who, bool known, struct err *err)
 {
-    char who[LOG_QUOTED_MAX];
+    const char *user = known ? who->name : "(unknown)";
+    const struct audit_event e = {
+        .user = user,
+        .key_id = known && who->key_id[0] != '\0' ? who->key_id : NULL,
+        .peer = who->peer,
+        .action = "Login",
+        .result = err_wire(err->code),
+        .request_id = "",
+    };
+    char quoted[LOG_QUOTED_MAX];
 
-    log_warn("api", "login_failed", "user=%s peer=%s", known ? log_q(name, who) : "(unknown)",
-             peer);
+    log_warn("api", "login_failed", "user=%s peer=%s", log_q(user, quoted), who->peer);
+    if (a->on.audit != NULL)
+        audit_refused(a->on.audit, &e);
 }
 
 /* `who` has name, as_of and, of a known user, role and proof. */
@@ -280,8 +312,9 @@ static int check_password(struct auth *a, const struct secret *password, const c
         remember(a, sent, stored, who);
         return 0;
     }
-    login_failed(who->name, known, who->peer);
-    return err_set(err, ERR_UNAUTHORIZED, "unknown user or wrong password");
+    (void)err_set(err, ERR_UNAUTHORIZED, "unknown user or wrong password");
+    login_failed(a, who, known, err);
+    return -1;
 }
 
 /* What the store tells of a user goes into `who`; *ret_hash NULL: none that may log in. */
@@ -344,12 +377,6 @@ int auth_check(struct auth *a, const char *user, const struct secret *password, 
 
 /* ------------------------------------------------------------------ access keys */
 
-void auth_failed(struct auth *a, const char *peer, const char *key_id)
-{
-    limits_tried(a->on.limits, peer, key_id, false);
-    login_failed(key_id, false, peer);
-}
-
 /* 1: the key may sign; 0: not. */
 static int look_up_key(struct auth *a, struct account *who, struct access_key *k, struct err *err)
 {
@@ -360,6 +387,43 @@ static int look_up_key(struct auth *a, struct account *who, struct access_key *k
     (void)snprintf(who->name, sizeof(who->name), "%s", k->user);
     who->role = k->role;
     return !k->disabled && !k->user_disabled;
+}
+
+/* `who` with its peer; the rest only when the key is one. */
+static void key_failed(struct auth *a, const char *key_id, const struct account *who, bool known)
+{
+    struct err err = { .code = ERR_UNAUTHORIZED };
+
+    limits_tried(a->on.limits, who->peer, key_id, false);
+    login_failed(a, who, known, &err);
+}
+
+void auth_failed(struct auth *a, const char *peer, const char *key_id)
+{
+    struct account who = { 0 };
+    _cleanup_(access_key_done)
+    struct access_key k = { 0 };
+    struct err ignored = { 0 };
+
+    (void)snprintf(who.peer, sizeof(who.peer), "%s", peer);
+    (void)snprintf(who.key_id, sizeof(who.key_id), "%s", key_id);
+    key_failed(a, key_id, &who, look_up_key(a, &who, &k, &ignored) > 0);
+}
+
+int auth_new_key(const struct box *box, char id[static ID_MAX],
+                 char secret[static KEY_SECRET_LEN + 1], char **ret_sealed, struct err *err)
+{
+    _cleanup_(secret_freep)
+    struct secret *s = NULL;
+    char about[ID_MAX + 16];
+
+    (void)snprintf(id, ID_MAX, "CWAK");
+    id_token(id + 4, KEY_ID_LEN);
+    id_token(secret, KEY_SECRET_LEN);
+    (void)snprintf(about, sizeof(about), "accesskey:%s", id);
+    if (secret_new(secret, KEY_SECRET_LEN, &s, err) < 0)
+        return -1;
+    return box_seal(box, about, s, ret_sealed, err);
 }
 
 int auth_key(struct auth *a, const char *key_id, const char *peer, struct secret **ret_secret,
@@ -381,7 +445,7 @@ int auth_key(struct auth *a, const char *key_id, const char *peer, struct secret
     if (r < 0)
         return -1;
     if (r == 0) {
-        auth_failed(a, peer, key_id);
+        key_failed(a, key_id, ret_who, false);
         return err_set(err, ERR_UNAUTHORIZED, "the access key is unknown or disabled");
     }
     (void)snprintf(about, sizeof(about), "accesskey:%s", k.id);
@@ -390,8 +454,44 @@ int auth_key(struct auth *a, const char *key_id, const char *peer, struct secret
 
 /* ------------------------------------------------------------------ after that */
 
+/* Kept until the next tick: a use must not cost a write. */
+static void note_use(struct auth *a, const char *key_id)
+{
+    struct used *slot = NULL;
+
+    (void)pthread_mutex_lock(&a->lock);
+    for (size_t i = 0; i < USED_MAX; i++)
+        if (strcmp(a->used[i].key_id, key_id) == 0)
+            slot = &a->used[i];
+    for (size_t i = 0; i < USED_MAX && slot == NULL; i++)
+        if (a->used[i].key_id[0] == '\0')
+            slot = &a->used[i];
+    if (slot != NULL) { /* else: more keys than that within a second; the next use tells */
+        (void)snprintf(slot->key_id, sizeof(slot->key_id), "%s", key_id);
+        slot->at_s = clock_now_s();
+    }
+    (void)pthread_mutex_unlock(&a->lock);
+}
+
+void auth_tick(struct auth *a)
+{
+    struct used used[USED_MAX];
+    struct err err = { 0 };
+
+    (void)pthread_mutex_lock(&a->lock);
+    memcpy(used, a->used, sizeof(used));
+    memset(a->used, 0, sizeof(a->used));
+    (void)pthread_mutex_unlock(&a->lock);
+    for (size_t i = 0; i < USED_MAX; i++)
+        if (used[i].key_id[0] != '\0' &&
+            store_key_used(a->on.store, used[i].key_id, used[i].at_s, &err) < 0)
+            log_err(LOG_WARN, "api", "key_use_not_stored", &err);
+}
+
 int auth_allow(struct auth *a, const struct account *who, struct err *err)
 {
+    if (who->key_id[0] != '\0')
+        note_use(a, who->key_id);
     if (limits_take(a->on.limits, who->name))
         return 0;
     return err_set(err, ERR_THROTTLED, "account %s sends too many requests", who->name);

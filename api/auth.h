@@ -15,6 +15,7 @@ struct auth_options { /* all borrowed */
     struct store *store;
     const struct box *box; /* unseals the secrets of access keys */
     struct limits *limits;
+    struct audit *audit;
 };
 
 int auth_new(const struct auth_options *o, struct auth **ret, struct err *err);
@@ -64,6 +65,18 @@ void auth_changed(struct auth *a);
 /* auth_check(): whether this is the user's password, under the same limits; for ChangePassword. */
 int auth_check(struct auth *a, const char *user, const struct secret *password, const char *peer,
                struct err *err);
+
+/* auth_hash(): of a new password; no more at once than passwords are checked. */
+int auth_hash(struct auth *a, const struct secret *password, char ret[static SECRET_HASH_LEN],
+              struct err *err);
+
+enum { KEY_SECRET_LEN = 40 };
+/* auth_new_key(): a new access key, and its secret sealed; clear both texts after use. */
+int auth_new_key(const struct box *box, char id[static ID_MAX],
+                 char secret[static KEY_SECRET_LEN + 1], char **ret_sealed, struct err *err);
+
+/* auth_tick(): stores when keys were used last; for a timer, each second or so. */
+void auth_tick(struct auth *a);
 
 /* auth_parse_basic(): user and password out of "Basic <Base64>"; for auth_basic and its test. */
 int auth_parse_basic(const char *header, char user[static USER_NAME_MAX],

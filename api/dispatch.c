@@ -5,9 +5,11 @@
 #include <strings.h>
 
 #include "api/action.h"
+#include "api/audit.h"
 #include "api/auth.h"
 #include "api/envelope.h"
 #include "api/rpc.h"
+#include "api/target.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -133,22 +135,91 @@ static int read_request(struct call *c, const struct action *a, const struct api
     return faults_raise(&c->faults, err); /* what could not be read would also count as missing */
 }
 
-/* Known, built, in its rate, allowed, well-formed: in this order for every action. */
-static int run(struct call *c, const struct action *a, const struct api_request *rq,
-               struct err *err)
+/* Still an account, in its rate, allowed, built, well-formed: in this order for every action. */
+static int admit(struct call *c, struct account *who, const struct action *a,
+                 const struct api_request *rq, struct err *err)
 {
-    if (a->handler == NULL)
-        return err_set(err, ERR_NOT_SUPPORTED, "action %s is not supported yet", a->name);
-    if (auth_allow(c->on->auth, c->who, err) < 0)
+    if (auth_again(c->on->auth, who, err) < 0 || auth_allow(c->on->auth, who, err) < 0)
         return -1;
     if (c->who->role < a->least)
         return err_set(err, ERR_FORBIDDEN, "action %s needs the role %s, account %s has %s",
                        a->name, role_text(a->least), c->who->name, role_text(c->who->role));
+    if (a->handler == NULL)
+        return err_set(err, ERR_NOT_SUPPORTED, "action %s is not supported yet", a->name);
     if (read_request(c, a, rq, err) < 0 ||
         fields_read(a->request, c->raw, "", &c->faults, &c->in, err) < 0 ||
         faults_raise(&c->faults, err) < 0)
         return -1;
-    return a->handler(c, err);
+    return 0;
+}
+
+/* ------------------------------------------------------------------ the audit */
+
+static const char *or_null(const char *text)
+{
+    return text[0] == '\0' ? NULL : text;
+}
+
+static struct audit_event event_of(const struct call *c, const struct action *a,
+                                   const struct target *t, const char *request_id)
+{
+    return (struct audit_event){ .user = c->who->name,
+                                 .key_id = or_null(c->who->key_id),
+                                 .peer = c->who->peer,
+                                 .action = a->name,
+                                 .target = or_null(t->id),
+                                 .target_name = or_null(t->name),
+                                 .request_id = request_id };
+}
+
+/* A write that was not let in. One that its role forbids was not read yet: for its target only. */
+static void audit_refusal(const struct call *c, const struct action *a,
+                          const struct api_request *rq, const char *request_id,
+                          const struct err *why)
+{
+    struct call probe = { .api = c->api, .on = c->on, .who = c->who };
+    struct err ignored = { 0 };
+    struct target t;
+    struct audit_event e;
+
+    if (c->raw == NULL && why->code == ERR_FORBIDDEN && a->request != NULL)
+        (void)read_request(&probe, a, rq, &ignored);
+    target_of(c->raw != NULL ? c->raw : probe.raw, NULL, &t);
+    e = event_of(c, a, &t, request_id);
+    e.result = err_wire(why->code);
+    audit_refused(c->on->audit, &e);
+    json_putp(&probe.raw);
+    faults_done(&probe.faults);
+}
+
+/* A write between its event and the event's result. */
+static int audited(struct call *c, const struct action *a, const char *request_id, struct err *err)
+{
+    struct target t;
+    struct audit_event e;
+    int64_t seq = 0;
+    int r;
+
+    target_of(c->in, NULL, &t);
+    e = event_of(c, a, &t, request_id);
+    if (audit_begin(c->on->audit, &e, &seq, err) < 0)
+        return -1;
+    r = a->handler(c, err);
+    target_of(c->in, r < 0 ? NULL : c->data, &t);
+    audit_end(c->on->audit, seq, or_null(t.id), or_null(t.name),
+              r < 0 ? err_wire(err->code) : AUDIT_OK);
+    return r;
+}
+
+static int run(struct call *c, struct account *who, const struct action *a,
+               const struct api_request *rq, const char *request_id, struct err *err)
+{
+    if (admit(c, who, a, rq, err) < 0) {
+        if (a->writes)
+            audit_refusal(c, a, rq, request_id, err);
+        return -1;
+    }
+    return a->writes ? audited(c, a, request_id, err) : a->handler(c, err);
 }
 
 static void log_call(const struct action *a, const struct call *c, const char *request_id,
@@ -200,10 +271,8 @@ void api_call(struct api *api, const struct api_request *rq, struct api_answer *
 
     if (a == NULL)
         r = err_set(&err, ERR_UNKNOWN_ACTION, "there is no action \"%.64s\"", rq->action);
-    else if (auth_again(api->on.auth, &caller, &err) < 0)
-        r = -1;
     else
-        r = run(&c, a, rq, &err);
+        r = run(&c, &caller, a, rq, request_id, &err);
     e.cost_ms = clock_mono_ms() - began;
     e.page_number = c.page.number;
     e.page_size = c.page.size;

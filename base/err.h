@@ -32,6 +32,9 @@
     X(ERR_SOURCE_NOT_FOUND,    "GHANA-ENDPNT000001",     "ERROR", false, "List the data sources to find its id.") \
     X(ERR_LABEL_NOT_FOUND,     "GHANA-LABELS000001",     "ERROR", false, "ListAllLabels shows the labels there are.") \
     X(ERR_PRECHECK_NOT_FOUND,  "GHANA-PRECHK000001",     "ERROR", false, "Use the id that SubmitPreCheck answered.") \
+    X(ERR_USER_NOT_FOUND,      "CAUSEWAY-ACCNTS000001",  "ERROR", false, "List the users to find the name.") \
+    X(ERR_KEY_NOT_FOUND,       "CAUSEWAY-ACCNTS000002",  "ERROR", false, "List the access keys to find its id.") \
+    X(ERR_LAST_ADMIN,          "CAUSEWAY-ACCNTS000003",  "ERROR", false, "Give another user the role ADMIN first.") \
     X(ERR_NAME_TAKEN,          "GHANA-NAMEEX000001",     "ERROR", false, "Choose another name.") \
     X(ERR_STATE,               "GHANA-OPERAT000002",     "ERROR", false, "Look at the project's status first.") \
     X(ERR_IN_USE,              "GHANA-OPERAT000003",     "ERROR", false, "Release and delete what uses it first.") \

@@ -42,6 +42,8 @@ static const struct setting settings[] = {
     { "conflicts_days",   ST_INT,  AT(conflicts_days),     1,    3650,        "30",               NULL, "how long a conflict record is kept" },
     { "requests_per_second", ST_INT, AT(requests_per_second), 0, 1000000,     "200",              NULL, "requests of one account a second, over time; 0: no limit" },
     { "requests_burst",   ST_INT,  AT(requests_burst),     1,    1000000,     "400",              NULL, "requests of one account at once" },
+    { "audit_max",        ST_INT,  AT(audit_max),          1000, 1000000,     "100000",           NULL, "audit events kept; the oldest go" },
+    { "audit_days",       ST_INT,  AT(audit_days),         1,    36500,       "365",              NULL, "how long an audit event is kept" },
     { "worker_path",      ST_TEXT, AT(worker_path),        0,    0,           NULL,               NULL, "the worker program; causeway-worker beside the daemon when not set" },
     { "allow_public_plaintext", ST_BOOL, AT(allow_public_plaintext), 0, 0,    "false",            NULL, "serve without encryption on an address that is not loopback" },
 #ifdef CAUSEWAY_FAULTS

@@ -27,6 +27,7 @@ struct config {
     int64_t http_threads, max_body_bytes, max_connections, max_workers;
     int64_t conflicts_max, conflicts_days;
     int64_t requests_per_second, requests_burst;
+    int64_t audit_max, audit_days;
     bool allow_public_plaintext;
 };
 

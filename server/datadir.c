@@ -8,6 +8,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "api/auth.h"
 #include "base/fault.h"
 #include "base/fs.h"
 #include "base/id.h"
@@ -17,7 +18,7 @@
 
 #include "base/banned.h"
 
-enum { PASSWORD_LEN = 24, KEY_ID_LEN = 20, KEY_SECRET_LEN = 40 };
+enum { PASSWORD_LEN = 24 };
 
 struct datadir {
     char path[PATH_MAX];
@@ -123,7 +124,7 @@ int datadir_listen(struct datadir *d, const char *address, struct err *err)
 
 struct credentials {
     char password[PASSWORD_LEN + 1];
-    char key_id[KEY_ID_LEN + 8];
+    char key_id[ID_MAX];
     char key_secret[KEY_SECRET_LEN + 1];
 };
 
@@ -159,24 +160,19 @@ static int make_admin(const struct datadir *d, struct store *st, const struct bo
 {
     _cleanup_(credentials_done)
     struct credentials c = { 0 };
-    _cleanup_(secret_freep)
-    struct secret *key_secret = NULL;
     _cleanup_(freep)
     char *sealed = NULL;
-    char hash[SECRET_HASH_LEN], about[64];
+    char hash[SECRET_HASH_LEN];
+    struct new_key key = { .id = c.key_id, .user = "admin", .description = "first start" };
 
     id_token(c.password, PASSWORD_LEN);
-    (void)snprintf(c.key_id, sizeof(c.key_id), "CWAK");
-    id_token(c.key_id + 4, KEY_ID_LEN);
-    id_token(c.key_secret, KEY_SECRET_LEN);
-    (void)snprintf(about, sizeof(about), "accesskey:%s", c.key_id);
     if (secret_hash(c.password, hash, err) < 0 ||
-        secret_new(c.key_secret, strlen(c.key_secret), &key_secret, err) < 0 ||
-        box_seal(box, about, key_secret, &sealed, err) < 0 || write_credentials(d, &c, err) < 0)
+        auth_new_key(box, c.key_id, c.key_secret, &sealed, err) < 0 ||
+        write_credentials(d, &c, err) < 0)
         return err_wrap(err, "make the first account");
+    key.secret_sealed = sealed;
     FAULT("server.account.before");
-    if (store_user_add(st, "admin", hash, ROLE_ADMIN, err) < 0 ||
-        store_key_add(st, c.key_id, sealed, "admin", err) < 0)
+    if (store_user_add(st, "admin", hash, ROLE_ADMIN, err) < 0 || store_key_add(st, &key, err) < 0)
         return err_wrap(err, "make the first account");
     log_info("server", "account_made", "user=admin file=initial-credentials.json");
     return 0;

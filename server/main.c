@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <malloc.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 
+#include "api/audit.h"
 #include "api/limits.h"
 #include "base/fault.h"
 #include "base/log.h"
@@ -18,7 +20,7 @@
 
 #include "base/banned.h"
 
-enum { EXIT_SETTINGS = 2, ARENAS = 2, FILES_WANTED = 65536 };
+enum { EXIT_SETTINGS = 2, TICK_MS = 1000, ARENAS = 2, FILES_WANTED = 65536 };
 
 /* In the order of making; undone backwards. */
 struct server {
@@ -28,6 +30,7 @@ struct server {
     struct box *box;
     struct flow *flow;
     struct limits *limits;
+    struct audit *audit;
     struct auth *auth;
     struct api *api;
     struct http *http;
@@ -39,6 +42,7 @@ static void server_done(struct server *s)
     http_close(s->http);
     api_free(s->api);
     auth_free(s->auth);
+    audit_free(s->audit);
     limits_free(s->limits);
     flow_free(s->flow);
     box_close(s->box);
@@ -108,6 +112,7 @@ static int default_worker_path(struct config *c, struct err *err)
 static int open_all(struct server *s, struct err *err)
 {
     struct config *c = &s->config;
+    struct audit_options audit;
     struct auth_options auth;
     struct api_options api;
     struct http_options http;
@@ -129,13 +134,20 @@ static int open_all(struct server *s, struct err *err)
     };
     if (flow_new(&flow, &s->flow, err) < 0)
         return -1;
-    if (limits_new(c->requests_per_second, c->requests_burst, &s->limits, err) < 0)
+    audit = (struct audit_options){ .store = s->store,
+                                    .keep = c->audit_max,
+                                    .keep_s = c->audit_days * 86400 };
+    if (limits_new(c->requests_per_second, c->requests_burst, &s->limits, err) < 0 ||
+        audit_new(&audit, &s->audit, err) < 0)
         return -1;
-    auth = (struct auth_options){ .store = s->store, .box = s->box, .limits = s->limits };
+    auth = (struct auth_options){
+        .store = s->store, .box = s->box, .limits = s->limits, .audit = s->audit
+    };
     if (auth_new(&auth, &s->auth, err) < 0)
         return -1;
-    api =
-        (struct api_options){ .store = s->store, .flow = s->flow, .box = s->box, .auth = s->auth };
+    api = (struct api_options){
+        .store = s->store, .flow = s->flow, .box = s->box, .auth = s->auth, .audit = s->audit
+    };
     if (api_new(&api, &s->api, err) < 0)
         return -1;
     http = (struct http_options){ .api = s->api,
@@ -151,13 +163,27 @@ static int open_all(struct server *s, struct err *err)
     return http_open(&http, &s->http, err);
 }
 
-/* Until SIGTERM or SIGINT. A hang-up has no meaning here: there is no file to open anew. */
-static void wait_for_end(int signals)
+/* What has to be done now and then by nobody in particular. */
+static void tick(struct server *s)
 {
+    audit_tick(s->audit);
+    auth_tick(s->auth);
+}
+
+/* Until SIGTERM or SIGINT. A hang-up has no meaning here: there is no file to open anew. */
+static void wait_for_end(struct server *s)
+{
+    struct pollfd fd = { .fd = s->signals, .events = POLLIN };
     struct signalfd_siginfo info;
 
     for (;;) {
-        ssize_t n = read(signals, &info, sizeof(info));
+        ssize_t n;
+        fd.revents = 0;
+        if (poll(&fd, 1, TICK_MS) == 0)
+            tick(s);
+        if ((fd.revents & POLLIN) == 0)
+            continue;
+        n = read(s->signals, &info, sizeof(info));
         if (n < 0 && errno == EINTR)
             continue;
         if (n != (ssize_t)sizeof(info))
@@ -179,7 +205,7 @@ static int serve(struct server *s, struct err *err)
         return -1;
     }
     log_info("server", "serving", "address=%s version=%s", http_address(s->http), CAUSEWAY_VERSION);
-    wait_for_end(s->signals);
+    wait_for_end(s);
     http_refuse(s->http);
     flow_stop(s->flow);
     log_info("server", "stopped", "status=0");

@@ -201,7 +201,7 @@ static const char v4[] =
     "CREATE INDEX access_key_user ON access_key (user_name, created_at);"
 
     "CREATE TABLE audit ("
-    " seq INTEGER PRIMARY KEY,"
+    " seq INTEGER PRIMARY KEY AUTOINCREMENT," /* a number is never given out again */
     " at INTEGER NOT NULL,"
     " last_at INTEGER NOT NULL,"
     " count INTEGER NOT NULL DEFAULT 1," /* of calls, at least; more than 1: refused ones */

@@ -12,6 +12,14 @@ static void users_and_keys(void **state)
     _cleanup_(access_key_done)
     struct access_key k = { 0 };
     int64_t n = -1;
+    struct new_key key = { .id = "LTAI1",
+                           .secret_sealed = "sealed",
+                           .user = "admin",
+                           .description = "for CI",
+                           .created_by = "admin" };
+    struct new_key orphan = {
+        .id = "LTAI2", .secret_sealed = "sealed", .user = "nobody", .description = ""
+    };
 
     assert_ok(store_user_count(f->store, &n, &err));
     assert_int_equal(n, 0);
@@ -26,8 +34,8 @@ static void users_and_keys(void **state)
     assert_string_equal(u.password_hash, "$argon2id$x");
     assert_int_equal(u.role, ROLE_ADMIN);
     assert_false(u.disabled);
-    assert_ok(store_key_add(f->store, "LTAI1", "sealed", "admin", &err));
-    assert_err(store_key_add(f->store, "LTAI2", "sealed", "nobody", &err), ERR_STORE);
+    assert_ok(store_key_add(f->store, &key, &err));
+    assert_err(store_key_add(f->store, &orphan, &err), ERR_USER_NOT_FOUND);
     assert_int_equal(store_key_get(f->store, "LTAI2", &k, &err), 0);
     assert_int_equal(store_key_get(f->store, "LTAI1", &k, &err), 1);
     assert_string_equal(k.secret_sealed, "sealed");
