@@ -14,15 +14,15 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/num.h"
+#include "server/conns.h"
 #include "server/content.h"
+#include "server/http_strict.h"
 #include "server/metrics.h"
 
 #include "base/banned.h"
 
 enum {
     CONNECTION_MEMORY = 32 * 1024,  /* request line and headers of one connection */
-    IDLE_S = 30,                    /* a connection that says nothing for so long is closed */
-    REQUEST_MS = 60 * 1000,         /* a body that takes longer to arrive is given up */
     DISCARD_MAX = 64 * 1024 * 1024, /* of a refused body: read so much to get the answer across */
     BACKLOG = 256,
     STATUS_MAX = 600,
@@ -34,6 +34,7 @@ enum {
 struct http {
     struct http_options on;
     struct MHD_Daemon *daemon;
+    struct conns *conns;
     int fd;
     char address[300];
     atomic_bool refusing;
@@ -44,7 +45,6 @@ struct request {
     struct strbuf body;
     size_t received;
     bool large; /* the body or the answer was */
-    int64_t began_ms;
     bool is_api;
     struct account who;
     struct err err; /* refused with it, decided before the body is read */
@@ -83,7 +83,7 @@ static enum MHD_Result queue(struct http *h, struct MHD_Connection *conn, unsign
     if (status == MHD_HTTP_UNAUTHORIZED)
         (void)MHD_add_response_header(response, "WWW-Authenticate",
                                       "Basic realm=\"causeway\", charset=\"UTF-8\"");
-    if (status == MHD_HTTP_SERVICE_UNAVAILABLE)
+    if (status == MHD_HTTP_SERVICE_UNAVAILABLE || status == MHD_HTTP_BAD_REQUEST)
         (void)MHD_add_response_header(response, "Connection", "close");
     atomic_fetch_add(&h->by_status[status < STATUS_MAX ? status : 0], 1);
     r = MHD_queue_response(conn, status, response);
@@ -175,10 +175,9 @@ static enum MHD_Result serve_api(struct http *h, struct MHD_Connection *conn, st
         (void)err_set(&err, ERR_UNKNOWN_ACTION, "the query parameter Action is missing");
         return send_error(h, conn, 0, &err);
     }
-    rq = (struct api_request){ .action = action,
-                               .who = &r->who,
-                               .body = strbuf_str(&r->body),
-                               .len = r->body.len };
+    rq = (struct api_request){
+        .action = action, .who = &r->who, .body = strbuf_str(&r->body), .len = r->body.len
+    };
     api_call(h->on.api, &rq, &a);
     if (a.stream.read != NULL)
         return send_stream(h, conn, &a.stream);
@@ -369,7 +368,7 @@ static enum MHD_Result receive(struct http *h, struct request *r, const char *da
 
     *len = 0;
     r->received += n;
-    if (clock_mono_ms() - r->began_ms > REQUEST_MS || r->received > DISCARD_MAX)
+    if (r->received > DISCARD_MAX)
         return MHD_NO; /* closes the connection */
     if (r->received > h->on.max_body_bytes && r->err.code == ERR_NONE)
         (void)err_set(&r->err, ERR_BODY_TOO_LARGE, "the body is larger than %zu bytes",
@@ -395,9 +394,13 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
         if (r == NULL)
             return MHD_NO;
         r->body.max = h->on.max_body_bytes;
-        r->began_ms = clock_mono_ms();
         *ctx = r;
-        begin(h, conn, url, r);
+        conns_body(h->conns, conn);
+        if (http_framing_check(conn, &r->err) < 0)
+            return send_error(h, conn, MHD_HTTP_BAD_REQUEST, &r->err);
+        begin(h, conn, http_path(url), r);
+        if (r->err.code != ERR_NONE && header(conn, "Expect") != NULL)
+            return send_error(h, conn, 0, &r->err); /* it waits for this before it sends more */
         return MHD_YES;
     }
     if (*data_len > 0)
@@ -406,7 +409,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
         (void)err_set(&r->err, ERR_STOPPING, "the daemon is stopping");
     if (!strbuf_ok(&r->body) && r->err.code == ERR_NONE)
         (void)err_set(&r->err, ERR_NOMEM, "out of memory");
-    result = dispatch(h, conn, method, url, r);
+    conns_answer(h->conns, conn);
+    result = dispatch(h, conn, method, http_path(url), r);
     r->large = r->large || r->body.len > LARGE_BYTES;
     strbuf_done(&r->body); /* a large body need not wait for a slow reader of the answer */
     return result;
@@ -415,13 +419,12 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
 static void on_completed(void *cls, struct MHD_Connection *conn, void **ctx,
                          enum MHD_RequestTerminationCode why)
 {
+    struct http *h = cls;
     struct request *r = *ctx;
-
     bool large;
 
-    (void)cls;
-    (void)conn;
     (void)why;
+    conns_idle(h->conns, conn);
     if (r == NULL)
         return;
     large = r->large;
@@ -550,19 +553,28 @@ int http_start(struct http *h, struct err *err)
     struct MHD_OptionItem options[] = {
         { MHD_OPTION_LISTEN_SOCKET, h->fd, NULL },
         { MHD_OPTION_CONNECTION_LIMIT, (intptr_t)h->on.max_connections, NULL },
-        { MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, NULL },
+        { MHD_OPTION_PER_IP_CONNECTION_LIMIT, (intptr_t)h->on.max_per_peer, NULL },
+        { MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)h->on.idle_s, NULL },
         { MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL },
         { MHD_OPTION_END, 0, NULL },
         { MHD_OPTION_END, 0, NULL },
     };
 
+    struct conns_options limits = { .max = h->on.max_connections,
+                                    .head_s = h->on.head_s,
+                                    .idle_s = h->on.idle_s,
+                                    .total_s = h->on.request_s };
+
+    if (conns_start(&limits, &h->conns, err) < 0)
+        return -1;
     if (h->on.threads > 1) /* a pool of one is refused */
-        options[4] =
+        options[5] =
             (struct MHD_OptionItem){ MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)h->on.threads, NULL };
-    h->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-                                 on_request, h, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
-                                 MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_ARRAY,
-                                 options, MHD_OPTION_END);
+    h->daemon =
+        MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+                         on_request, h, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+                         MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_NOTIFY_CONNECTION,
+                         conns_notify, h->conns, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
     if (h->daemon == NULL)
         return err_set_sys(err, ERR_IO, "start to serve on %s", h->address);
     h->fd = -1; /* now the library's */
@@ -585,6 +597,7 @@ void http_close(struct http *h)
         return;
     if (h->daemon != NULL)
         MHD_stop_daemon(h->daemon);
+    conns_stop(h->conns);
     closep(&h->fd);
     free(h);
 }

@@ -18,6 +18,8 @@ struct http_options { /* all borrowed */
     const char *web_dir; /* or NULL: built in */
     bool allow_public;
     unsigned threads, max_connections;
+    unsigned max_per_peer;              /* connections of one address; 0: no limit of its own */
+    unsigned head_s, idle_s, request_s; /* limits of time: conns.h */
     size_t max_body_bytes;
 };
 

@@ -159,6 +159,10 @@ static int open_all(struct server *s, struct err *err)
                                   .allow_public = c->allow_public_plaintext,
                                   .threads = (unsigned)c->http_threads,
                                   .max_connections = (unsigned)c->max_connections,
+                                  .max_per_peer = (unsigned)c->max_connections_per_peer,
+                                  .head_s = (unsigned)c->head_seconds,
+                                  .idle_s = (unsigned)c->idle_seconds,
+                                  .request_s = (unsigned)c->request_seconds,
                                   .max_body_bytes = (size_t)c->max_body_bytes };
     return http_open(&http, &s->http, err);
 }

@@ -135,8 +135,6 @@ class Description:
         """One exchange. request and body are bytes (or None)."""
         what, operation = self._operation(method, path)
         kind = (content_type or "").split(";")[0].strip()
-        if status == 431:
-            return                      # of libmicrohttpd itself
         if operation is None and status == 200 and method in ("GET", "HEAD"):
             return                      # a file of the console
         if operation is None or str(status) not in operation["responses"]:
