@@ -17,7 +17,7 @@ enum {
      */
     BUSY_WAIT_MS = 20000,
     BUSY_LOOK_MS = 20, /* the longest pause between two looks */
-    STMT_CACHE = 128,  /* about as many statements as store/ has */
+    STMT_CACHE = 256,  /* about as many statements as store/ has */
     JSON_DEPTH_MAX = 128,
     LIKE_MAX_BYTES = 4096,
 };

@@ -98,15 +98,30 @@ int store_event_add(struct store *st, const char *project_id, const char *level,
     return txn_commit(&t, err);
 }
 
-static int count_rows(struct db *h, const char *project_id, int64_t *ret, struct err *err)
+#define FIND_FROM                                                                                  \
+    " FROM event WHERE project_id = ?1"                                                            \
+    " AND (?2 IS NULL OR level IN (SELECT value FROM json_each(?2)))"                              \
+    " AND (?3 IS NULL OR event = ?3) AND (?4 = 0 OR at >= ?4) AND (?5 = 0 OR at <= ?5)"
+
+static void bind_filter(struct query *q, const char *project_id, const struct event_filter *f)
 {
-    static const char sql[] = "SELECT COUNT(*) FROM event WHERE project_id = ?1";
+    query_text(q, 1, project_id);
+    query_json(q, 2, f->levels);
+    query_text(q, 3, f->event);
+    query_i64(q, 4, f->from);
+    query_i64(q, 5, f->to);
+}
+
+static int count_rows(struct db *h, const char *project_id, const struct event_filter *f,
+                      int64_t *ret, struct err *err)
+{
+    static const char sql[] = "SELECT COUNT(*)" FIND_FROM;
     _cleanup_(query_done)
     struct query q = { 0 };
 
     if (query_open(&q, h, sql, err) < 0)
         return -1;
-    query_text(&q, 1, project_id);
+    bind_filter(&q, project_id, f);
     return query_count(&q, ret, err);
 }
 
@@ -123,26 +138,35 @@ static int read_event(struct query *q, struct json_object **ret, struct err *err
     return 0;
 }
 
-int store_event_list(struct store *st, const char *project_id, int64_t offset, int limit,
-                     struct json_object **ret, int64_t *ret_total, struct err *err)
+int store_event_find(struct store *st, const char *project_id, const struct event_filter *f,
+                     int64_t offset, int limit, struct json_object **ret, int64_t *ret_total,
+                     struct err *err)
 {
-    static const char sql[] = "SELECT at, level, event, message FROM event WHERE project_id = ?1"
-                              " ORDER BY seq DESC LIMIT ?2 OFFSET ?3";
+    static const char sql[] =
+        "SELECT at, level, event, message" FIND_FROM " ORDER BY seq DESC LIMIT ?6 OFFSET ?7";
     _cleanup_(store_return)
     struct lease l = { 0 };
     _cleanup_(query_done)
     struct query q = { 0 };
     int64_t total = 0;
 
-    if (store_borrow(st, &l, err) < 0 || count_rows(l.db, project_id, &total, err) < 0 ||
+    if (store_borrow(st, &l, err) < 0 || count_rows(l.db, project_id, f, &total, err) < 0 ||
         query_open(&q, l.db, sql, err) < 0)
         return -1;
-    query_text(&q, 1, project_id);
-    query_i64(&q, 2, MIN(MAX(limit, 1), EVENTS_PER_PROJECT));
-    query_i64(&q, 3, MAX(offset, 0));
+    bind_filter(&q, project_id, f);
+    query_i64(&q, 6, MIN(MAX(limit, 1), EVENTS_PER_PROJECT));
+    query_i64(&q, 7, MAX(offset, 0));
     if (query_list(&q, read_event, ret, err) < 0)
         return -1;
     if (ret_total != NULL)
         *ret_total = total;
     return 0;
+}
+
+int store_event_list(struct store *st, const char *project_id, int64_t offset, int limit,
+                     struct json_object **ret, int64_t *ret_total, struct err *err)
+{
+    const struct event_filter everything = { 0 };
+
+    return store_event_find(st, project_id, &everything, offset, limit, ret, ret_total, err);
 }

@@ -264,8 +264,100 @@ static const char v5[] =
     "INSERT INTO sqlite_sequence (name, seq)" /* resets had numbers of their own */
     " SELECT 'ticket', seq FROM sqlite_sequence WHERE name = 'start_reset';";
 
-/* Time series of steps, alerts. */
-static const char v6[] = "";
+/*
+ * Time series of steps, one row a second, a minute, half an hour, with a column a metric
+ * (enum metric is the column's number); alerts and what of them is on its way to webhooks. What a
+ * project has of these goes when it is deleted; the record of the project stays.
+ */
+#define METRIC_COLUMNS(p)                                                                          \
+    p "0 REAL, " p "1 REAL, " p "2 REAL, " p "3 REAL, " p "4 REAL, " p "5 REAL, " p "6 REAL, " p   \
+      "7 REAL, " p "8 REAL, " p "9 REAL, " p "10 REAL, " p "11 REAL, " p "12 REAL, " p             \
+      "13 REAL, " p "14 REAL, "
+static const char v6[] =
+    "CREATE TABLE metric_series ("
+    " id INTEGER PRIMARY KEY,"
+    " project_id TEXT NOT NULL REFERENCES project (id) ON DELETE CASCADE,"
+    " step TEXT NOT NULL,"
+    " UNIQUE (project_id, step)"
+    ") STRICT;"
+    "CREATE TABLE metric_raw ("
+    " series INTEGER NOT NULL REFERENCES metric_series (id) ON DELETE CASCADE,"
+    " at INTEGER NOT NULL, " METRIC_COLUMNS(
+        "v") "PRIMARY KEY (series, at)"
+             ") STRICT, WITHOUT ROWID;"
+             "CREATE TABLE metric_minute (" /* of each metric: how many points, their mean, the
+                                               largest */
+             " series INTEGER NOT NULL REFERENCES metric_series (id) ON DELETE CASCADE,"
+             " at INTEGER NOT NULL, " METRIC_COLUMNS("n") METRIC_COLUMNS("v") METRIC_COLUMNS(
+                 "x") "PRIMARY KEY (series, at)"
+                      ") STRICT, WITHOUT ROWID;"
+                      "CREATE TABLE metric_half_hour ("
+                      " series INTEGER NOT NULL REFERENCES metric_series (id) ON DELETE CASCADE,"
+                      " at INTEGER NOT NULL, " METRIC_COLUMNS("n") METRIC_COLUMNS("v")
+                          METRIC_COLUMNS(
+                              "x") "PRIMARY KEY (series, at)"
+                                   ") STRICT, WITHOUT ROWID;"
+                                   "CREATE TABLE metric_rolled (level TEXT PRIMARY KEY, upto "
+                                   "INTEGER NOT NULL)"
+                                   " STRICT, WITHOUT ROWID;"
+
+                                   "CREATE TABLE alert ("
+                                   " seq INTEGER PRIMARY KEY AUTOINCREMENT,"
+                                   " id TEXT NOT NULL UNIQUE,"
+                                   " project_id TEXT NOT NULL REFERENCES project (id) ON DELETE "
+                                   "CASCADE,"
+                                   " rule TEXT NOT NULL,"
+                                   " subject TEXT NOT NULL," /* the step; "" of none */
+                                   " level TEXT NOT NULL,"
+                                   " message TEXT NOT NULL,"
+                                   " value REAL, threshold REAL,"
+                                   " fired_at INTEGER NOT NULL, resolved_at INTEGER,"
+                                   " sent_at INTEGER NOT NULL, sent INTEGER NOT NULL"
+                                   ") STRICT;"
+                                   "CREATE UNIQUE INDEX alert_firing ON alert (project_id, rule, "
+                                   "subject)"
+                                   " WHERE resolved_at IS NULL;"
+                                   "CREATE INDEX alert_project ON alert (project_id, fired_at);"
+
+                                   "CREATE TABLE webhook ("
+                                   " seq INTEGER PRIMARY KEY,"
+                                   " id TEXT NOT NULL UNIQUE,"
+                                   " url TEXT NOT NULL,"
+                                   " secret_sealed TEXT NOT NULL,"
+                                   " level TEXT NOT NULL,"
+                                   " rules TEXT," /* array; NULL: all */
+                                   " owner TEXT NOT NULL,"
+                                   " created_at INTEGER NOT NULL,"
+                                   " last_at INTEGER, last_result TEXT, last_good_at INTEGER"
+                                   ") STRICT;"
+                                   "CREATE TABLE webhook_delivery ("
+                                   " seq INTEGER PRIMARY KEY AUTOINCREMENT,"
+                                   " id TEXT NOT NULL UNIQUE,"
+                                   " webhook_id TEXT NOT NULL REFERENCES webhook (id) ON DELETE "
+                                   "CASCADE,"
+                                   " body TEXT NOT NULL,"
+                                   " attempts INTEGER NOT NULL DEFAULT 0,"
+                                   " next_at INTEGER NOT NULL," /* Unix ms */
+                                   " created_at INTEGER NOT NULL"
+                                   ") STRICT;"
+                                   "CREATE INDEX webhook_delivery_hook ON webhook_delivery "
+                                   "(webhook_id, seq);"
+
+                                   "CREATE TRIGGER alert_fired AFTER INSERT ON alert BEGIN"
+                                   " UPDATE project SET alarming = 1 WHERE id = new.project_id; "
+                                   "END;"
+                                   "CREATE TRIGGER alert_over AFTER UPDATE OF resolved_at ON alert "
+                                   "BEGIN"
+                                   " UPDATE project SET alarming = EXISTS (SELECT 1 FROM alert a"
+                                   "  WHERE a.project_id = new.project_id AND a.resolved_at IS "
+                                   "NULL)"
+                                   " WHERE id = new.project_id; END;"
+                                   "CREATE TRIGGER project_deleted_metrics AFTER UPDATE OF status "
+                                   "ON project"
+                                   " WHEN new.status = 'DELETED' BEGIN"
+                                   " DELETE FROM metric_series WHERE project_id = new.id;"
+                                   " DELETE FROM alert WHERE project_id = new.id;"
+                                   " UPDATE project SET alarming = 0 WHERE id = new.id; END;";
 
 /* Changes of a running project's objects. */
 static const char v7[] = "";
