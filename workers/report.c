@@ -261,6 +261,16 @@ void report_progress(struct report *r, double percent, struct json_object *info)
     send_message(r, m);
 }
 
+void report_metrics(struct report *r, struct json_object *values, struct json_object *state)
+{
+    struct json_object *m = message_new("metrics");
+
+    json_add(m, "values", values);
+    if (state != NULL)
+        json_add(m, "relay", state);
+    send_message(r, m);
+}
+
 void report_ready(struct report *r)
 {
     send_message(r, message_new("ready"));

@@ -36,6 +36,13 @@ void report_set_throttle(struct report *r, uint64_t rps, uint64_t bps); /* from 
 
 /* `info`, `item`: taken over. Progress is sent at most once a second unless 100. */
 void report_progress(struct report *r, double percent, struct json_object *info);
+/*
+ * report_metrics() - what was measured since the last call; about once a second
+ *
+ * @values  numbers by metric (docs/metrics.md); what could not be measured is left out; taken over
+ * @state   of the relay (docs/channel.md); taken over; NULL: none
+ */
+void report_metrics(struct report *r, struct json_object *values, struct json_object *state);
 void report_ready(struct report *r);
 void report_checkpoint(struct report *r, int64_t unix_s, const char *file, uint64_t pos,
                        const char *gtid);

@@ -84,12 +84,17 @@ void permits_give(struct permits *p);
 /* Counters of one end; read by the progress report. */
 struct meter {
     atomic_uint_fast64_t rows, bytes, busy_us;
+    atomic_uint_fast64_t batches; /* how many times `busy_us` was added to */
 };
 
 /* The counters at the last progress report; only the main thread looks at it. */
 struct rates {
     int64_t at_ms;
     uint64_t rows[2], bytes[2], busy_us[2]; /* source, sink */
+    struct {
+        uint64_t busy_us, batches;
+    } told[3]; /* source, sink, slicing, as the curves have them */
+    uint64_t told_rows, told_bytes;
 };
 
 struct copy {
@@ -112,6 +117,7 @@ struct copy {
     struct throttle *throttle;
     struct permits reading, writing;
     struct meter source, sink;
+    struct meter slicing; /* planning: a batch is a chunk */
     struct rates rates;
 };
 

@@ -30,6 +30,36 @@ static void add_rates(struct json_object *o, struct rates *last, unsigned end,
     last->busy_us[end] = busy;
 }
 
+/* Mean ms of one batch (or chunk) since the last report; none: no point of the curve. */
+static void add_mean(struct json_object *o, const char *key, struct rates *rates, unsigned of,
+                     const struct meter *m)
+{
+    uint64_t batches = m->batches, busy = m->busy_us;
+    double count = (double)(batches - rates->told[of].batches);
+
+    if (count > 0)
+        json_add_double(o, key, (double)(busy - rates->told[of].busy_us) / 1000 / count);
+    rates->told[of].batches = batches;
+    rates->told[of].busy_us = busy;
+}
+
+/* What happened since the last report, for the curves: docs/metrics.md. */
+static void tell_metrics(struct copy *c, double seconds)
+{
+    struct json_object *o = json_object_new_object();
+    uint64_t rows = c->sink.rows, bytes = c->sink.bytes;
+
+    json_add_double(o, "RPS", (double)(rows - c->rates.told_rows) / seconds);
+    json_add_double(o, "IOPS", (double)(bytes - c->rates.told_bytes) / seconds);
+    c->rates.told_rows = rows;
+    c->rates.told_bytes = bytes;
+    add_mean(o, "SOURCE_READ_TIME", &c->rates, 0, &c->source);
+    add_mean(o, "SINK_EXECUTE_TIME", &c->rates, 1, &c->sink);
+    add_mean(o, "SOURCE_SLICE_TIME", &c->rates, 2, &c->slicing);
+    json_add_double(o, "THROTTLED", throttle_active(c->throttle) ? 1 : 0);
+    report_metrics(c->w->report, o, NULL);
+}
+
 static struct json_object *step_info(struct copy *c, const struct queue_sums *s, int64_t now)
 {
     static const char *const source[] = { "srcRps", "srcIops", "srcRt" };
@@ -62,5 +92,7 @@ void progress_report(struct copy *c, bool done)
 
     if (!done && now - c->rates.at_ms < PERIOD_MS)
         return;
+    /* the last report may come early: still a second's point of the curve */
+    tell_metrics(c, (double)MAX(now - c->rates.at_ms, (int64_t)PERIOD_MS) / 1000);
     report_progress(c->w->report, done ? 100 : MIN(percent, PERCENT_MOST), step_info(c, &s, now));
 }

@@ -195,8 +195,11 @@ static int gather(struct mover *m, struct copy_table *t, struct err *err)
         if (plan_start(s, t, err) < 0)
             return -1;
         while (!p->complete && chunks < CHUNKS_PER_SCOUT && clock_mono_ms() < until) {
+            int64_t start = clock_mono_us();
             if (plan_chunk(m, p, err) < 0)
                 return err_wrap(err, "chunks of %s.%s", t->src->db, t->src->name);
+            m->copy->slicing.busy_us += (uint64_t)(clock_mono_us() - start);
+            m->copy->slicing.batches++;
             chunks++;
         }
         t = p->complete && s->count < PLANS_MAX && chunks < CHUNKS_PER_SCOUT &&

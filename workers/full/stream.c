@@ -83,6 +83,7 @@ static void meter_add(struct meter *of, uint64_t rows, uint64_t bytes, int64_t u
     of->rows += rows;
     of->bytes += bytes;
     of->busy_us += (uint64_t)us;
+    of->batches += rows > 0 ? 1 : 0;
 }
 
 /* ---- to the target ---- */
@@ -150,11 +151,11 @@ static int take_row(struct mover *m, struct copy_table *t, const struct result *
     return batch_full(&m->batch);
 }
 
-/* Reads to the end of the result; the time spent in `flush` is not the source's. */
-static int read_rows(struct mover *m, struct copy_table *t, struct result *r, flush_fn *flush,
-                     void *ctx, struct err *err)
+/* Reads to the end of the result, which was asked for at `start` (µs); the time spent in `flush` is
+ * not the source's. */
+static int read_rows(struct mover *m, struct copy_table *t, struct result *r, int64_t start,
+                     flush_fn *flush, void *ctx, struct err *err)
 {
-    int64_t start = clock_mono_us();
     uint64_t rows = 0, bytes = 0;
     int got;
 
@@ -183,14 +184,16 @@ int stream_rows(struct mover *m, struct copy_table *t, const struct strbuf *sql,
                 void *ctx, struct err *err)
 {
     struct result r = { 0 };
+    int64_t start;
     int rc;
 
     if (strbuf_check(sql, err) < 0)
         return -1;
     permits_take(&m->copy->reading);
+    start = clock_mono_us();
     rc = conn_stream(m->src, sql->data, sql->len, &r, err);
     if (rc == 0)
-        rc = read_rows(m, t, &r, flush, ctx, err);
+        rc = read_rows(m, t, &r, start, flush, ctx, err);
     if (rc == 0)
         result_done(&r);
     else if (r.res != NULL)

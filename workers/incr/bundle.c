@@ -7,6 +7,7 @@
 
 #include <mysql.h>
 
+#include "base/clock.h"
 #include "base/fault.h"
 
 #include "base/banned.h"
@@ -45,6 +46,7 @@ struct bundle {
     struct multi_stmt *answers; /* twice as many as `cap` */
     size_t count, cap;
     int fk_checks; /* of the session: 0, 1, -1 not known */
+    struct bundle_times times;
 };
 
 int bundle_new(struct conn *c, const struct fence *f, unsigned lane, size_t packet_max,
@@ -126,6 +128,7 @@ int bundle_begin(struct bundle *b, uint64_t lwm, const struct applied *applied, 
     strbuf_reset(&b->packet);
     strbuf_reset(&b->applied);
     b->count = 0;
+    b->times = (struct bundle_times){ 0 };
     applied_encode(applied, lwm, &b->applied);
     if (b->applied.len > CONTROL_APPLIED_MAX)
         return err_set(err, ERR_INTERNAL, "the list of applied transactions has %zu bytes",
@@ -279,6 +282,7 @@ static int flush(struct bundle *b, bool careful, struct err *err)
 {
     const struct strbuf *packet = careful ? &b->checked : &b->packet;
     size_t done = 0, count = b->count;
+    int64_t start;
 
     if (b->count == 0)
         return 0;
@@ -289,9 +293,11 @@ static int flush(struct bundle *b, bool careful, struct err *err)
     if (strbuf_check(packet, err) < 0)
         return -1;
     FAULT("incr.packet.before");
+    start = clock_mono_us();
     if (conn_multi(b->conn, strbuf_str(packet), packet->len, count, b->answers, &done, err) < 0)
         return failed(b, careful ? statement_of(b, done) : done, err);
     FAULT("incr.packet.after");
+    b->times.execute_us += (uint64_t)(clock_mono_us() - start);
     if (check(b, careful, err) < 0)
         return -1;
     strbuf_reset(&b->packet);
@@ -372,11 +378,15 @@ int bundle_add(struct bundle *b, const struct txn *t, size_t from, size_t to, st
 
 int bundle_commit(struct bundle *b, struct err *err)
 {
+    int64_t start;
+
     if (flush(b, b->careful, err) < 0)
         return -1;
     FAULT("incr.batch.before_commit");
+    start = clock_mono_us();
     if (conn_exec(b->conn, "COMMIT", strlen("COMMIT"), NULL, err) < 0)
         return -1;
+    b->times.commit_us = (uint64_t)(clock_mono_us() - start);
     FAULT("incr.batch.after_commit");
     return 0;
 }
@@ -394,4 +404,9 @@ void bundle_rollback(struct bundle *b)
 
     bundle_forget(b);
     (void)conn_exec(b->conn, "ROLLBACK", strlen("ROLLBACK"), NULL, &ignored);
+}
+
+struct bundle_times bundle_times(const struct bundle *b)
+{
+    return b->times;
 }

@@ -34,6 +34,11 @@ int bundle_flush(struct bundle *b, struct err *err);
 /* bundle_text(): one more statement that counts no rows. */
 int bundle_text(struct bundle *b, const char *sql, struct err *err);
 int bundle_commit(struct bundle *b, struct err *err);
+/* bundle_times(): µs that the statements and the COMMIT of the transaction begun last took. */
+struct bundle_times {
+    uint64_t execute_us, commit_us;
+};
+struct bundle_times bundle_times(const struct bundle *b);
 /* bundle_forget(): after a statement that failed by itself: the transaction is still open. */
 void bundle_forget(struct bundle *b);
 void bundle_rollback(struct bundle *b); /* errors show at the next use */

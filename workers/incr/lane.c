@@ -235,13 +235,23 @@ static int apply_tries(struct lane *l, const struct txn *first, const struct txn
     }
 }
 
+/* Under the lock. */
+static void count_batch(struct pool *p, const struct bundle *b)
+{
+    struct bundle_times t = bundle_times(b);
+
+    p->stats.batches++;
+    p->stats.execute_us += t.execute_us;
+    p->stats.commit_us += t.commit_us;
+}
+
 /* Accounts for first … before `end` and frees them. */
 static void committed(struct lane *l, struct txn *first, const struct txn *end)
 {
     struct pool *p = l->pool;
 
     (void)pthread_mutex_lock(&p->lock);
-    p->stats.batches++;
+    count_batch(p, l->batch);
     for (struct txn *t = first, *next; t != end; t = next) {
         next = t->next;
         mark_done(p, t->seq);
@@ -715,7 +725,7 @@ int pool_big_done(struct pool *p, const struct group_end *g, size_t rows, size_t
     (void)pthread_mutex_lock(&p->lock);
     add_entry(p, g, true);
     p->stats.transactions++;
-    p->stats.batches++;
+    count_batch(p, p->lanes[0].batch);
     p->stats.rows += rows;
     p->stats.bytes += bytes;
     p->lanes[0].applied_count = p->lanes[0].applied.count;

@@ -103,6 +103,7 @@ struct pool_stats {
     uint64_t low;  /* every number up to it is applied */
     uint64_t last; /* the last number given */
     uint64_t transactions, rows, bytes, batches, retries;
+    uint64_t execute_us, commit_us; /* of all batches: what the target took */
     size_t queued_bytes;
     uint64_t conflicts[CONFLICT_MAX_]; /* recorded, by enum conflict_kind */
 };

@@ -7,7 +7,7 @@
 
 #include "base/banned.h"
 
-enum { US_PER_S = 1000000 };
+enum { US_PER_S = 1000000, US_PER_MS = 1000, MS_PER_S = 1000 };
 
 /*
  * The relay says that it had everything up to this moment of the source. True for the target as
@@ -53,6 +53,28 @@ static uint64_t rate(uint64_t now, uint64_t before, int64_t ms)
     return ms <= 0 ? 0 : (now - before) * 1000 / (uint64_t)ms;
 }
 
+/* What happened since the last report, for the curves: docs/metrics.md. */
+static void tell_metrics(struct session *s, const struct pool_stats *p, int64_t lag_ms, int64_t ms)
+{
+    const struct pool_stats *last = &s->last_stats;
+    struct json_object *o = json_object_new_object();
+    double seconds = (double)MAX(ms, (int64_t)1) / MS_PER_S;
+    double batches = (double)(p->batches - last->batches);
+
+    (void)json_add_double(o, "RPS", (double)(p->rows + s->big_rows - last->rows) / seconds);
+    (void)json_add_double(o, "IOPS", (double)(p->bytes + s->big_bytes - last->bytes) / seconds);
+    (void)json_add_double(o, "DELAY", (double)lag_ms / MS_PER_S);
+    if (batches > 0) {
+        (void)json_add_double(o, "SINK_EXECUTE_TIME",
+                              (double)(p->execute_us - last->execute_us) / US_PER_MS / batches);
+        (void)json_add_double(o, "SINK_COMMIT_TIME",
+                              (double)(p->commit_us - last->commit_us) / US_PER_MS / batches);
+    }
+    (void)json_add_double(o, "THROTTLED", throttle_active(s->sync->throttle) ? 1 : 0);
+    (void)json_add_double(o, "QUEUE", (double)p->queued_bytes);
+    report_metrics(s->sync->w->report, o, NULL);
+}
+
 static void add_tables(struct session *s, struct json_object *info)
 {
     struct json_object *list = json_object_new_array();
@@ -94,6 +116,7 @@ static struct json_object *step_info(struct session *s, const struct pool_stats 
     (void)json_add_u64(o, "lwm", p->low);
     (void)json_add_u64(o, "lanes", s->sync->lanes);
     (void)json_add_u64(o, "queueBytes", p->queued_bytes);
+    (void)json_add_bool(o, "throttled", throttle_active(s->sync->throttle));
     (void)json_add_u64(o, "batches", p->batches);
     (void)json_add_u64(o, "retries", p->retries);
     if (per_table)
@@ -123,5 +146,6 @@ void stats_report(struct session *s)
         log_info("incr", "caught_up", "lag_ms=%lld", (long long)lag_ms);
         report_ready(r);
     }
+    tell_metrics(s, &p, lag_ms, clock_mono_ms() - s->last_stats_ms);
     report_progress(r, percent(s, now_us), step_info(s, &p, lag_ms));
 }

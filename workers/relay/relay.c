@@ -136,6 +136,7 @@ static int open_writer(struct relay *r, struct err *err)
                                       .must_cover = &r->start.pos };
     struct binlog_pos end;
 
+    r->max_bytes = max;
     /* only whole segments go: the limit must hold several */
     if (max > 0)
         o.segment_bytes = MAX(MIN(o.segment_bytes, max / 8), segment_bytes_least);
@@ -211,36 +212,7 @@ static int flush(struct relay *r, bool sync, struct err *err)
     return 0;
 }
 
-/* -------------------------------------------------------------------------- what is told */
-
-/* Seconds we are behind: 0 while heartbeats say that there is no more. */
-static int64_t lag_s(const struct relay *r)
-{
-    int64_t source_us = clock_now_us() + r->skew_us;
-    int64_t known_us = MAX(r->caught_up_us, (int64_t)r->pull.last_timestamp * 1000000);
-
-    if (known_us == 0)
-        return 0;
-    return MAX((source_us - known_us) / 1000000 - 1, (int64_t)0);
-}
-
-static void tell(struct relay *r)
-{
-    struct json_object *info = json_object_new_object();
-    const struct binlog_pos *pos = &r->pull.pos;
-    int64_t at = MAX(r->caught_up_us / 1000000, (int64_t)r->pull.last_timestamp);
-
-    if (info != NULL) {
-        (void)json_add_str(info, "file", pos->file);
-        (void)json_add_u64(info, "pos", pos->offset);
-        (void)json_add_u64(info, "relayBytes", relay_writer_bytes(r->writer));
-        (void)json_add_u64(info, "segments", relay_writer_segments(r->writer));
-        (void)json_add_i64(info, "sourceLagSeconds", lag_s(r));
-    }
-    report_progress(r->w->report, r->ready ? 100 : 0, info);
-    if (at > 0)
-        report_checkpoint(r->w->report, at, pos->file, pos->offset, NULL);
-}
+/* -------------------------------------------------------------------------- once a second */
 
 /* What is done once a second whatever the source does. 0, STAGE_STOPPED or -1. */
 static int tick(struct relay *r, struct err *err)
@@ -267,7 +239,7 @@ static int tick(struct relay *r, struct err *err)
         log_info("relay", "ready", "file=%s pos=%" PRIu64, r->pull.pos.file, r->pull.pos.offset);
     }
     if (r->pull.live)
-        tell(r);
+        relay_tell(r);
     return 0;
 }
 
@@ -331,6 +303,7 @@ static int take_event(struct relay *r, const uint8_t *data, size_t len, struct e
             return room;
     }
     r->heard_ms = clock_mono_ms();
+    r->received += len;
     r->tell_full_ms = 0;
     if (pull_proven(&r->pull))
         r->unproven_errors = 0;
@@ -438,15 +411,19 @@ static int pull_for_ever(struct relay *r, struct err *err)
 int relay_run(struct worker *w, struct err *err)
 {
     struct relay r = { .w = w, .task = w->task };
+    struct err ignored = { 0 };
     int got = begin(&r, err);
 
     if (got == 0)
         got = wait_for_writer(&r, err);
     if (got == 0)
         got = keeper_new(w, &r.start.pos, &r.keeper, err);
+    if (got == 0 && watch_new(w, &r.watch, &ignored) < 0)
+        log_err(LOG_WARN, "relay", "no_watch", &ignored); /* the stream goes on without it */
     if (got == 0)
         got = pull_for_ever(&r, err);
     keeper_free(r.keeper);
+    watch_free(r.watch);
     relay_writer_close(r.writer);
     if (r.have != r.began)
         gtid_set_free(r.have);

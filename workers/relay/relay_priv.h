@@ -7,6 +7,7 @@
 #include "workers/mysql/dialect.h"
 #include "workers/relay/keeper.h"
 #include "workers/relay/pull.h"
+#include "workers/relay/watch.h"
 #include "workers/start/start.h"
 
 enum { RELAY_PATH_MAX = 4096 };
@@ -20,6 +21,8 @@ struct relay {
     char dir[RELAY_PATH_MAX];
     struct relay_writer *writer;
     struct keeper *keeper;
+    struct watch *watch;    /* NULL: could not be started */
+    uint64_t max_bytes;     /* relayMaxBytes; 0: none */
     struct gtid_set *began; /* start.gtid_set; NULL: not known */
     struct gtid_set *have;  /* to be left out: `began`; in a later era, what was had at its begin */
     char uuid[64];          /* of the server that pull.pos belongs to */
@@ -27,6 +30,8 @@ struct relay {
     int64_t skew_us; /* source's clock minus ours */
     int64_t kept_s;  /* storeLogKeptHour */
     int64_t next_tick_ms, next_purge_ms, heard_ms, tell_full_ms;
+    uint64_t received, told_received; /* bytes of events; as of the last report */
+    int64_t told_ms;
     int64_t caught_up_us; /* source's clock when we had everything; 0: never yet */
     bool ready;
     int checksum_errors, unproven_errors;
@@ -61,5 +66,8 @@ int relay_follow(struct relay *r, struct conn *source, struct err *err);
  * Errors: ERR_POSITION_BACK, start_by_time()'s, the control schema's.
  */
 int relay_reset(struct relay *r, struct conn *sink, struct conn *source, struct err *err);
+
+/* relay_tell(): progress, metrics and position; once a second. tell.c */
+void relay_tell(struct relay *r);
 
 #endif
