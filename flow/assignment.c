@@ -32,6 +32,11 @@ static int lag_threshold(const char *importance)
     return 900;
 }
 
+int flow_alert_lag(const char *importance)
+{
+    return strcmp(importance, "IGNORE") == 0 ? 0 : lag_threshold(importance);
+}
+
 int assignment_folder(const struct flow_options *o, const char *id, char **ret, struct err *err)
 {
     _cleanup_(strbuf_done)

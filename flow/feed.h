@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "base/util.h"
+#include "flow/gauges.h"
 #include "flow/plan.h"
 #include "store/conflict.h"
 #include "store/store.h"
@@ -34,6 +35,7 @@ struct feed {
     int64_t checkpoint;
     int64_t written_at; /* monotonic ms of the last write */
 
+    struct gauges *gauges;                /* borrowed; NULL: a precheck without a project */
     const struct conflict_limits *limits; /* borrowed */
     struct json_object *conflicts;        /* told, not stored yet; NULL: none */
     struct json_object *stored;           /* [seq, n] of those to acknowledge; NULL: none */

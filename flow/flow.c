@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "flow/alerts.h"
 #include "flow/assignment.h"
 #include "flow/feed.h"
 #include "flow/flow_priv.h"
@@ -25,6 +26,9 @@ enum {
     IDLE_TURN_MS = 60000,
     PRUNE_EVERY_S = 3600,
     PRECHECKS_KEPT_S = 7 * 24 * 3600,
+    GAUGES_EVERY_MS = 5000, /* samples to the store */
+    ROLL_EVERY_MS = 60000,
+    ALERTS_EVERY_MS = 2000,
 };
 
 enum work_kind {
@@ -143,6 +147,7 @@ static int tell_limits(struct flow *f, const char *id, struct err *err)
     if (store_project_get(f->o.store, id, &p, err) < 0 ||
         store_step_list(f->o.store, id, &steps.rows, &steps.count, err) < 0)
         return -1;
+    gauges_level(f->gauges, id, flow_alert_lag(json_get_str(p->config, "importance", "LOW")));
     for (size_t i = 0; i < steps.count; i++) {
         const struct plan_row *row = plan_find(steps.rows[i].name);
         _cleanup_(json_putp)
@@ -245,6 +250,34 @@ static void prune(struct flow *f, int64_t *last_s)
         log_err(LOG_WARN, "flow", "prune_failed", &err);
 }
 
+/* Samples to the store and the alerts' rules; returns when the next is due (monotonic ms). */
+static int64_t measure(struct flow *f)
+{
+    int64_t now = clock_mono_ms();
+    struct err err = { 0 };
+    int r;
+
+    if (now >= f->gauges_due) {
+        f->gauges_due = now + GAUGES_EVERY_MS;
+        if (gauges_flush(f->gauges, f->o.store, &err) < 0)
+            log_err(LOG_WARN, "flow", "samples_not_stored", &err);
+    }
+    if (now >= f->roll_due) {
+        f->roll_due = now + ROLL_EVERY_MS;
+        if (store_metric_roll(f->o.store, clock_now_s(), &err) < 0)
+            log_err(LOG_WARN, "flow", "samples_not_closed", &err);
+    }
+    if (now >= f->alerts_due) {
+        f->alerts_due = now + ALERTS_EVERY_MS;
+        r = alerts_tick(f->alerts, f->o.store, f->gauges, &err);
+        if (r < 0)
+            log_err(LOG_WARN, "flow", "alerts_failed", &err);
+        if (r != 0) /* also what was stored before an error */
+            notify_wake(f->o.notify);
+    }
+    return MIN(f->gauges_due, MIN(f->roll_due, f->alerts_due));
+}
+
 static void turn(struct flow *f, int64_t until)
 {
     struct err err = { 0 };
@@ -268,15 +301,19 @@ static void *run(void *arg)
 {
     struct flow *f = arg;
     int64_t pruned_s = 0;
+    struct err err = { 0 };
 
     while (!take_inbox(f)) {
         struct flush flush = { .f = f, .now = clock_mono_ms() };
         flush.next = do_due(f);
         supervisor_each(f->sup, flush_one, &flush);
         prune(f, &pruned_s);
+        flush.next = MIN(flush.next, measure(f));
         turn(f, flush.next);
     }
     wind_down(f);
+    if (gauges_flush(f->gauges, f->o.store, &err) < 0)
+        log_err(LOG_WARN, "flow", "samples_not_stored", &err);
     return NULL;
 }
 
@@ -311,6 +348,10 @@ int flow_new(const struct flow_options *o, struct flow **ret, struct err *err)
     (void)pthread_mutex_init(&f->lock, NULL);
     if (copy_options(f, o, err) < 0)
         return -1;
+    f->gauges = gauges_new();
+    f->alerts = alerts_new(&o->alerts);
+    if (f->gauges == NULL || f->alerts == NULL)
+        return err_set(err, ERR_NOMEM, "out of memory");
     so.calls.ctx = f;
     so.worker_path = f->o.worker_path;
     if (supervisor_new(&so, &f->sup, err) < 0)
@@ -385,6 +426,8 @@ void flow_free(struct flow *f)
         return;
     flow_stop(f);
     supervisor_free(f->sup);
+    gauges_free(f->gauges);
+    alerts_free(f->alerts);
     work_free_all(f->inbox);
     work_free_all(f->due);
     (void)pthread_mutex_destroy(&f->lock);
@@ -441,6 +484,11 @@ void flow_switch_changed(struct flow *f, const char *project_id, bool restart)
 void flow_throttle(struct flow *f, const char *project_id)
 {
     post(f, WORK_THROTTLE, project_id);
+}
+
+int flow_gauges(struct flow *f, struct gauge **ret, size_t *ret_count, struct err *err)
+{
+    return gauges_copy(f->gauges, ret, ret_count, err);
 }
 
 bool flow_worker_alive(struct flow *f, const char *project_id, const char *step)

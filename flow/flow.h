@@ -12,6 +12,8 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "flow/alerts.h"
+#include "notify/notify.h"
 #include "store/conflict.h"
 #include "store/project.h"
 #include "store/store.h"
@@ -28,6 +30,8 @@ struct flow_options {
     enum log_format log_format;
     int max_workers; /* at most this many processes at once */
     struct conflict_limits conflicts;
+    struct alert_limits alerts;
+    struct notify *notify; /* borrowed; told when there is something to send; or NULL */
 };
 
 int flow_new(const struct flow_options *o, struct flow **ret, struct err *err);
@@ -67,8 +71,13 @@ int flow_switch(struct flow *f, const char *project_id, const struct flow_switch
 /* flow_switch_dry_run(): what each sub-step would do, how long writes would stop now. */
 int flow_switch_dry_run(struct flow *f, const char *project_id, int quiet_s,
                         struct json_object **ret, struct err *err);
-/* flow_throttle(): the project's configuration changed its limits: tell the running workers. */
+/* flow_throttle(): the project's configuration changed its limits or its alert level: tell the
+ * running workers, and the rules of the alerts. */
 void flow_throttle(struct flow *f, const char *project_id);
+/* flow_alert_lag(): above which lag (s) a project of this alert level alarms; 0: never. */
+int flow_alert_lag(const char *importance);
+/* flow_gauges(): what the workers measure (gauges.h); from any thread. free() the list. */
+int flow_gauges(struct flow *f, struct gauge **ret, size_t *ret_count, struct err *err);
 /* flow_worker_alive(): whether a live worker process works on this step now. */
 bool flow_worker_alive(struct flow *f, const char *project_id, const char *step);
 

@@ -21,6 +21,10 @@ struct flow {
     struct work *inbox;
     bool stopping;
 
+    struct gauges *gauges;
+    struct alerts *alerts;
+    int64_t gauges_due, roll_due, alerts_due; /* monotonic ms; the flow's thread only */
+
     struct work *due; /* the flow's thread only: what to reconcile, and when */
 };
 

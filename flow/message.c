@@ -81,8 +81,20 @@ static int take_progress(struct store *st, struct feed *f, struct json_object *d
     (void)ret_changed;
     if (!(progress >= 0 && progress <= 100) || !absent_or(doc, "stepInfo", json_type_object))
         return malformed(f, "progress", err);
+    if (f->gauges != NULL)
+        gauges_add_info(f->gauges, f->project_id, f->step, json_get(doc, "stepInfo"));
     if (!switch_is_worker(f->step)) /* its stepInfo is the switchover's document */
         feed_progress(f, progress, json_get(doc, "stepInfo"));
+    return 0;
+}
+
+static int take_metrics(struct store *st, struct feed *f, struct json_object *doc,
+                        bool *ret_changed, struct err *err)
+{
+    (void)st;
+    (void)ret_changed;
+    if (f->gauges == NULL || !gauges_take(f->gauges, f->project_id, f->step, doc))
+        return malformed(f, "metrics", err);
     return 0;
 }
 
@@ -310,6 +322,7 @@ static const struct {
     { "checkpoint", take_checkpoint }, { "item", take_item },         { "event", take_event },
     { "endpoint", take_endpoint },     { "error", take_error },       { "done", take_done },
     { "ddl", take_ddl },
+    { "metrics", take_metrics },
     { "turn", pair_take_turn },
     { "conflict", pair_take_conflict },
     { "switch", switch_take },

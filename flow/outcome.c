@@ -111,6 +111,10 @@ static int start_step(struct flow *f, struct job *job, struct feed *feed, struct
     if (!is_release(job) && p->status == PS_RUNNING &&
         store_step_move(f->o.store, p->id, job->step->name, waiting, SS_RUNNING, err) < 0)
         return -1;
+    feed->gauges = f->gauges;
+    if (gauges_begin(f->gauges, p->id, p->name, job->step, job->restarts,
+                     flow_alert_lag(json_get_str(p->config, "importance", "LOW")), err) < 0)
+        return -1;
     feed->reset_id[0] = feed->pending_ddl[0] = '\0';
     if (switch_is_reverse(job->step) || switch_is_worker(job->step))
         return switch_assignment(f, p, job, ret, err);
@@ -151,7 +155,9 @@ int outcome_message(void *ctx, struct job *job, struct json_object *doc, struct 
 
 void outcome_forget(void *ctx, struct job *job)
 {
-    (void)ctx;
+    struct flow *f = ctx;
+
+    gauges_end(f->gauges, job->owner, job->step);
     feed_free(job->user);
     job->user = NULL;
 }

@@ -322,6 +322,7 @@ void supervisor_send(struct supervisor *s, const char *owner, const struct plan_
 
 static void start_later(struct worker *w)
 {
+    w->job.restarts++;
     w->state = WS_WAITING;
     w->start_at = clock_mono_ms() + restart_delay(&w->restart);
 }

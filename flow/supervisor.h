@@ -24,7 +24,8 @@ struct supervisor;
 struct job {
     char owner[ID_MAX]; /* project or precheck */
     const struct plan_row *step;
-    void *user; /* the flow's own, NULL at first; given to forget() at the end */
+    void *user;        /* the flow's own, NULL at first; given to forget() at the end */
+    unsigned restarts; /* after deaths and faults */
 };
 
 enum job_end {

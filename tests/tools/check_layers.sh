@@ -8,9 +8,10 @@ allowed() {   # FOLDER -> regular expression of the first path part it may inclu
     case $1 in
         base) echo 'base' ;;
         store) echo 'base|store' ;;
-        flow) echo 'base|store|flow' ;;
-        api) echo 'base|store|flow|api' ;;
-        server) echo 'base|store|flow|api|server' ;;
+        notify) echo 'base|store|notify' ;;
+        flow) echo 'base|store|notify|flow' ;;
+        api) echo 'base|store|notify|flow|api' ;;
+        server) echo 'base|store|notify|flow|api|server' ;;
         cli) echo 'base|cli' ;;
         workers) echo 'base|workers' ;;
     esac
@@ -19,9 +20,9 @@ allowed() {   # FOLDER -> regular expression of the first path part it may inclu
 bad=0
 report() { echo "$1"; bad=1; }
 
-for folder in base store flow api server cli workers; do
+for folder in base store notify flow api server cli workers; do
     while IFS=: read -r file line include; do
-        [[ $include =~ ^(base|store|flow|api|server|cli|workers)/ ]] || continue
+        [[ $include =~ ^(base|store|notify|flow|api|server|cli|workers)/ ]] || continue
         [[ ${include%%/*} =~ ^($(allowed $folder))$ ]] || report "$file:$line: $folder must not include $include"
     done < <(grep -rnoP --include='*.[ch]' '^#include "\K[^"]+' $folder)
 done
@@ -51,7 +52,7 @@ for stage in precheck schema relay full incr release switch; do
 done
 
 while IFS= read -r hit; do report "$hit: only the data plane includes libmariadb's header"; done \
-    < <(grep -rnl --include='*.[ch]' '<mysql\.h>\|<mysqld_error\.h>' base store flow api server cli)
+    < <(grep -rnl --include='*.[ch]' '<mysql\.h>\|<mysqld_error\.h>' base store notify flow api server cli)
 while IFS= read -r hit; do report "$hit: only store/ writes SQL for SQLite"; done \
-    < <(grep -rnl --include='*.[ch]' '<sqlite3\.h>' base flow api server cli workers)
+    < <(grep -rnl --include='*.[ch]' '<sqlite3\.h>' base notify flow api server cli workers)
 exit $bad
