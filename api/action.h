@@ -95,10 +95,18 @@ int key_list(struct call *c, struct err *err);
 int key_update(struct call *c, struct err *err);
 int key_delete(struct call *c, struct err *err);
 int audit_list(struct call *c, struct err *err);
+int metric_describe(struct call *c, struct err *err);
+int alert_list(struct call *c, struct err *err);
+int webhook_create(struct call *c, struct err *err);
+int webhook_list(struct call *c, struct err *err);
+int webhook_delete(struct call *c, struct err *err);
+int webhook_test(struct call *c, struct err *err);
 
 int precheck_submit(struct call *c, struct err *err);
 int precheck_result(struct call *c, struct err *err);
 
+extern const struct field step_metric_fields[], list_alert_fields[], create_webhook_fields[];
+extern const struct field webhook_id_fields[];
 extern const struct field create_mysql_fields[], create_oceanbase_fields[], list_source_fields[];
 extern const struct field list_project_fields[], submit_precheck_fields[], precheck_result_fields[];
 extern const struct field create_user_fields[], list_user_fields[], update_user_fields[];

@@ -52,7 +52,7 @@ const struct action actions[] = {
     { "ListAuditEvents",          NULL,                      ROLE_ADMIN,    false, list_audit_fields,       audit_list },
 
     /* documented by OMS (oms-api.md 1.9), not built yet */
-    { "DescribeProjectStepMetric",   NULL,                   ROLE_VIEWER,   false, NOT_BUILT },
+    { "DescribeProjectStepMetric",   NULL,                   ROLE_VIEWER,   false, step_metric_fields,   metric_describe },
     { "DescribeProjectComponents",   NULL,                   ROLE_VIEWER,   false, NOT_BUILT },
     { "ListProjectFullVerifyResult", NULL,                   ROLE_VIEWER,   false, NOT_BUILT },
     { "StartProjectsByLabel",        NULL,                   ROLE_OPERATOR, true,  label_id_fields, label_start },
@@ -82,6 +82,12 @@ const struct action actions[] = {
     { "ListWorkerInstances",         NULL,                   ROLE_VIEWER,   false, NOT_BUILT },
     { "ReleaseWorkerInstance",       NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
     { "GetUploadOssUrl",             NULL,                   ROLE_OPERATOR, false, NOT_BUILT },
+
+    { "ListAlerts",                  NULL,                   ROLE_VIEWER,   false, list_alert_fields,    alert_list },
+    { "CreateAlertWebhook",          NULL,                   ROLE_ADMIN,    true,  create_webhook_fields, webhook_create },
+    { "ListAlertWebhooks",           NULL,                   ROLE_ADMIN,    false, no_fields,            webhook_list },
+    { "DeleteAlertWebhook",          NULL,                   ROLE_ADMIN,    true,  webhook_id_fields,    webhook_delete },
+    { "TestAlertWebhook",            NULL,                   ROLE_ADMIN,    true,  webhook_id_fields,    webhook_test },
 
     /* our additions (interface.md), not built yet */
     { "DeleteLabel",                 NULL,                   ROLE_OPERATOR, true,  label_id_fields, label_delete },

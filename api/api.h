@@ -30,6 +30,7 @@ struct api_options { /* all borrowed */
     const struct box *box;
     struct auth *auth;
     struct audit *audit;
+    struct notify *notify; /* or NULL */
 };
 
 /* Who calls, from where: made by auth.h, for both dialects. */

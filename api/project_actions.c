@@ -314,7 +314,11 @@ int project_rename(struct call *c, struct err *err)
 
 int project_importance(struct call *c, struct err *err)
 {
-    return with_lock(c, importance_locked, err);
+    int r = with_lock(c, importance_locked, err);
+
+    if (r == 0) /* the alerts go by it from now on */
+        flow_throttle(c->on->flow, json_get_str(c->in, "id", ""));
+    return r;
 }
 
 /* ------------------------------------------------------------------ where incremental begins */

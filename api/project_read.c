@@ -4,10 +4,14 @@
 #include <string.h>
 
 #include "api/view.h"
+#include "base/clock.h"
 #include "base/json.h"
+#include "store/alert.h"
 #include "store/event.h"
 
 #include "base/banned.h"
+
+enum { RECENT_S = 24 * 3600 }; /* alarmStats' "recently" */
 
 /* clang-format off */
 static const char *const project_statuses[] = {
@@ -19,6 +23,10 @@ static const char *const project_statuses[] = {
 
 const struct field list_event_fields[] = {
     { .name = "projectId", .alias = "id", .type = FT_STRING, .flags = F_REQUIRED, .min = 1, .max = 39 },
+    { .name = "level", .alias = "levels", .type = FT_STRINGS, .max = 3, .values = (const char *const[]){ "INFO", "WARN", "ERROR", NULL } },
+    { .name = "event", .type = FT_STRING, .flags = F_NOT_EMPTY, .max = 256 },
+    { .name = "beginTimestamp", .type = FT_INT, .min = 0 },
+    { .name = "endTimestamp", .type = FT_INT, .min = 0 },
     PAGE_NUMBER_FIELDS,
     { 0 },
 };
@@ -43,7 +51,8 @@ const struct field list_project_fields[] = {
 struct related {
     struct source **sources;
     size_t source_count;
-    struct step_rows *steps; /* one a project; NULL: not asked for */
+    struct step_rows *steps;    /* one a project; NULL: not asked for */
+    struct alert_stats *alerts; /* one a project */
     size_t count;
 };
 
@@ -53,6 +62,7 @@ static void related_done(struct related *r)
     for (size_t i = 0; r->steps != NULL && i < r->count; i++)
         step_rows_done(&r->steps[i]);
     free(r->steps);
+    alert_stats_free(r->alerts, r->count);
 }
 
 static void add_id(struct json_object *ids, const char *id)
@@ -61,6 +71,20 @@ static void add_id(struct json_object *ids, const char *id)
         if (strcmp(json_at_str(ids, i), id) == 0)
             return;
     (void)json_object_array_add(ids, json_object_new_string(id));
+}
+
+static int read_alerts(struct call *c, struct project *const *projects, size_t count,
+                       struct related *ret, struct err *err)
+{
+    _cleanup_(json_putp)
+    struct json_object *ids = json_object_new_array();
+
+    for (size_t i = 0; i < count; i++)
+        (void)json_object_array_add(ids, json_object_new_string(projects[i]->id));
+    ret->alerts = calloc(count, sizeof(*ret->alerts));
+    if (ret->alerts == NULL)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    return store_alert_stats(c->on->store, ids, clock_now_s() - RECENT_S, ret->alerts, err);
 }
 
 static int read_related(struct call *c, struct project *const *projects, size_t count,
@@ -76,7 +100,8 @@ static int read_related(struct call *c, struct project *const *projects, size_t 
     }
     if (count == 0)
         return 0;
-    if (store_source_named(c->on->store, ids, &ret->sources, &ret->source_count, err) < 0)
+    if (store_source_named(c->on->store, ids, &ret->sources, &ret->source_count, err) < 0 ||
+        read_alerts(c, projects, count, ret, err) < 0)
         return -1;
     if (!with_steps)
         return 0;
@@ -104,6 +129,7 @@ static struct json_object *show(const struct related *r, const struct project *p
         .sink = source_of(r, p->sink_id),
         .steps = r->steps != NULL ? r->steps[i].rows : NULL,
         .step_count = r->steps != NULL ? r->steps[i].count : 0,
+        .alerts = &r->alerts[i],
         .brief = brief,
         .related = r->steps != NULL,
     };
@@ -229,10 +255,14 @@ int project_events(struct call *c, struct err *err)
     _cleanup_(json_putp)
     struct json_object *rows = NULL;
     const char *id = json_get_str(c->in, "projectId", "");
+    const struct event_filter filter = { .levels = json_get_array(c->in, "level"),
+                                         .event = json_get_str(c->in, "event", NULL),
+                                         .from = json_get_i64(c->in, "beginTimestamp", 0),
+                                         .to = json_get_i64(c->in, "endTimestamp", 0) };
 
     call_page(c);
     if (store_project_live(c->on->store, id, &p, err) < 0 ||
-        store_event_list(c->on->store, id, (int64_t)(c->page.number - 1) * c->page.size,
+        store_event_find(c->on->store, id, &filter, (int64_t)(c->page.number - 1) * c->page.size,
                          c->page.size, &rows, &c->total, err) < 0)
         return -1;
     c->data = json_object_new_array();

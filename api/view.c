@@ -359,16 +359,62 @@ static struct json_object *project_extra(const struct project_parts *p)
     return o;
 }
 
-static struct json_object *alarm_stats(const struct project *p)
+static struct json_object *alarm_stats(const struct project_parts *p)
+{
+    const char *level = json_get_str(p->project->config, "importance", "LOW");
+    struct json_object *o = json_object_new_object(), *rules = json_object_new_object();
+    int64_t recent = 0;
+
+    for (unsigned i = 0; i < ALERT_RULE_MAX_; i++) {
+        recent += p->alerts->recent[i];
+        if (p->alerts->recent[i] > 0)
+            json_add_i64(rules, alert_rule_text((enum alert_rule)i), p->alerts->recent[i]);
+    }
+    json_add_str(o, "target", p->project->id);
+    json_add_bool(o, "alarming", p->alerts->firing > 0);
+    json_add_i64(o, "recentlyTriggerCount", recent);
+    json_add(o, "ruleToRecentlyTriggerCount", rules);
+    json_add_str(o, "alarmContent", p->alerts->newest);
+    json_add_bool(o, "openMonitor", strcmp(level, "IGNORE") != 0);
+    return o;
+}
+
+struct json_object *view_alert(const struct alert *a)
+{
+    struct json_object *o = json_object_new_object();
+    bool measured = a->value != 0 || a->threshold != 0;
+
+    json_add_str(o, "id", a->id);
+    json_add_str(o, "projectId", a->project_id);
+    json_add_str(o, "projectName", a->project_name);
+    json_add_str(o, "rule", alert_rule_text(a->rule));
+    json_add_str(o, "level", alert_rule_level(a->rule));
+    json_add_str(o, "stepName", a->subject[0] != '\0' ? a->subject : NULL);
+    json_add_str(o, "state", a->resolved_at == 0 ? "FIRING" : "RESOLVED");
+    json_add_str(o, "message", a->message);
+    json_add(o, "value", measured ? json_object_new_double(a->value) : NULL);
+    json_add(o, "threshold", measured ? json_object_new_double(a->threshold) : NULL);
+    add_time(o, "firedAt", a->fired_at);
+    add_time(o, "resolvedAt", a->resolved_at);
+    add_time(o, "lastSentAt", a->sent_at);
+    json_add_i64(o, "sentCount", a->sent);
+    return o;
+}
+
+struct json_object *view_webhook(const struct webhook *w)
 {
     struct json_object *o = json_object_new_object();
 
-    json_add_str(o, "target", p->id);
-    json_add_bool(o, "alarming", p->alarming);
-    json_add_i64(o, "recentlyTriggerCount", 0);
-    json_add(o, "ruleToRecentlyTriggerCount", json_object_new_object());
-    json_add_null(o, "alarmContent");
-    json_add_bool(o, "openMonitor", false);
+    json_add_str(o, "id", w->id);
+    json_add_str(o, "url", w->url);
+    json_add_str(o, "level", w->level);
+    json_add(o, "rules", w->rules != NULL ? json_object_get(w->rules) : json_object_new_array());
+    json_add_str(o, "owner", w->owner);
+    add_time(o, "gmtCreate", w->created_at);
+    add_time(o, "lastAttemptAt", w->last_at);
+    add_time(o, "lastSuccessAt", w->last_good_at);
+    json_add_str(o, "lastResult", w->last_result);
+    json_add_i64(o, "queued", w->queued);
     return o;
 }
 
@@ -423,7 +469,7 @@ struct json_object *view_project(const struct project_parts *p)
     json_add(o, "sinkConnectInfo", p->related ? view_connect_info(p->sink, "sink") : NULL);
     json_add(o, "steps", p->related ? view_steps(p->steps, p->step_count) : NULL);
     json_add(o, "extraInfo", p->related ? project_extra(p) : NULL);
-    json_add(o, "alarmStats", alarm_stats(pr));
+    json_add(o, "alarmStats", alarm_stats(p));
     return o;
 }
 

@@ -4,8 +4,10 @@
 
 #include <json-c/json.h>
 
+#include "store/alert.h"
 #include "store/project.h"
 #include "store/source.h"
+#include "store/webhook.h"
 
 struct json_object *view_source(const struct source *s);
 struct json_object *view_connect_info(const struct source *s, const char *side); /* s NULL: null */
@@ -17,11 +19,15 @@ struct json_object *view_ddl(struct json_object *row);   /* a row of store_ddl_l
 
 struct json_object *view_conflict(struct json_object *row); /* a row of store_conflict_list() */
 
+struct json_object *view_alert(const struct alert *a);
+struct json_object *view_webhook(const struct webhook *w); /* never its secret */
+
 struct project_parts {
     const struct project *project;
     const struct source *source, *sink; /* NULL: not known or not asked for */
     const struct step *steps;
     size_t step_count;
+    const struct alert_stats *alerts;
     bool brief;   /* an item of a list: without the selection and the configurations */
     bool related; /* with connect infos, steps and what follows from them */
 };

@@ -28,6 +28,7 @@ enum {
     STATUS_MAX = 600,
     PEER_LEN = 64,
     STREAM_PIECE = 64 * 1024, /* of a file that is downloaded */
+    METRICS_MAX = 16 * 1024 * 1024,
     LARGE_BYTES = 128 * 1024, /* of a body or answer: give memory back after it */
 };
 
@@ -37,6 +38,7 @@ struct http {
     struct conns *conns;
     int fd;
     char address[300];
+    bool public; /* the address is not loopback */
     atomic_bool refusing;
     atomic_ullong by_status[STATUS_MAX];
 };
@@ -210,7 +212,7 @@ static enum MHD_Result serve_health(struct http *h, struct MHD_Connection *conn,
 static enum MHD_Result serve_metrics(struct http *h, struct MHD_Connection *conn, struct request *r)
 {
     _cleanup_(strbuf_done)
-    struct strbuf b = STRBUF(1024 * 1024);
+    struct strbuf b = STRBUF(METRICS_MAX);
     struct err err = { 0 };
     char *text = NULL;
     size_t len;
@@ -352,9 +354,12 @@ static void begin(struct http *h, struct MHD_Connection *conn, const char *path,
         return;
     }
     r->is_api = strcmp(path, "/api/v2") == 0 || strcmp(path, "/api/v2/") == 0;
+    peer_text(conn, peer);
+    /* names of projects are for whoever is on this machine, or has an account */
+    if (strcmp(path, "/metrics") == 0 && (h->public || h->on.metrics_auth))
+        (void)auth_basic(h->on.auth, header(conn, "Authorization"), peer, &r->who, &r->err);
     if (!r->is_api)
         return;
-    peer_text(conn, peer);
     /* another site's page in a browser that has our credentials */
     if (site != NULL && strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0)
         (void)err_set(&r->err, ERR_FORBIDDEN, "calls from pages of other sites are refused");
@@ -515,7 +520,8 @@ static int bind_socket(struct http *h, struct err *err)
     r = getaddrinfo(host, port, &hints, &found);
     if (r != 0)
         return err_set(err, ERR_CONFIG, "listen: %s: %s", host, gai_strerror(r));
-    if (!is_loopback(found->ai_addr) && !h->on.allow_public) {
+    h->public = !is_loopback(found->ai_addr);
+    if (h->public && !h->on.allow_public) {
         (void)err_set(err, ERR_CONFIG,
                       "listen: %s is not a loopback address, and passwords would travel in clear",
                       host);

@@ -16,6 +16,7 @@ struct http_options { /* all borrowed */
     struct flow *flow;   /* for /metrics */
     const char *listen;  /* host:port */
     const char *web_dir; /* or NULL: built in */
+    bool metrics_auth;   /* /metrics wants credentials on loopback, too */
     bool allow_public;
     unsigned threads, max_connections;
     unsigned max_per_peer;              /* connections of one address; 0: no limit of its own */

@@ -28,6 +28,7 @@ struct server {
     struct datadir *dir;
     struct store *store;
     struct box *box;
+    struct notify *notify;
     struct flow *flow;
     struct limits *limits;
     struct audit *audit;
@@ -45,6 +46,7 @@ static void server_done(struct server *s)
     audit_free(s->audit);
     limits_free(s->limits);
     flow_free(s->flow);
+    notify_free(s->notify);
     box_close(s->box);
     store_close(s->store);
     datadir_close(s->dir);
@@ -121,6 +123,8 @@ static int open_all(struct server *s, struct err *err)
     if (datadir_open(c->data_dir, &s->dir, err) < 0 ||
         datadir_store(s->dir, &s->store, &s->box, err) < 0 || default_worker_path(c, err) < 0)
         return -1;
+    if (notify_new(s->store, s->box, &s->notify, err) < 0)
+        return -1;
     flow = (struct flow_options){
         .store = s->store,
         .box = s->box,
@@ -130,6 +134,10 @@ static int open_all(struct server *s, struct err *err)
         .log_level = level_of(c->log_level),
         .log_format = strcmp(c->log_format, "json") == 0 ? LOG_JSON : LOG_LOGFMT,
         .max_workers = (int)c->max_workers,
+        .alerts = { .lag_grace_s = c->alert_grace_s,
+                    .resend_s = c->alert_resend_s,
+                    .disk_free_bytes = c->alert_free_bytes },
+        .notify = s->notify,
         .conflicts = { .most = c->conflicts_max, .keep_s = c->conflicts_days * 86400 }
     };
     if (flow_new(&flow, &s->flow, err) < 0)
@@ -145,9 +153,12 @@ static int open_all(struct server *s, struct err *err)
     };
     if (auth_new(&auth, &s->auth, err) < 0)
         return -1;
-    api = (struct api_options){
-        .store = s->store, .flow = s->flow, .box = s->box, .auth = s->auth, .audit = s->audit
-    };
+    api = (struct api_options){ .store = s->store,
+                                .flow = s->flow,
+                                .box = s->box,
+                                .auth = s->auth,
+                                .audit = s->audit,
+                                .notify = s->notify };
     if (api_new(&api, &s->api, err) < 0)
         return -1;
     http = (struct http_options){ .api = s->api,
@@ -156,6 +167,7 @@ static int open_all(struct server *s, struct err *err)
                                   .flow = s->flow,
                                   .listen = c->listen,
                                   .web_dir = c->web_dir,
+                                  .metrics_auth = c->metrics_auth,
                                   .allow_public = c->allow_public_plaintext,
                                   .threads = (unsigned)c->http_threads,
                                   .max_connections = (unsigned)c->max_connections,
@@ -203,8 +215,8 @@ static int serve(struct server *s, struct err *err)
 {
     if (catch_signals(&s->signals, err) < 0 || secret_setup(err) < 0 || open_all(s, err) < 0)
         return -1;
-    if (flow_start(s->flow, err) < 0 || http_start(s->http, err) < 0 ||
-        datadir_listen(s->dir, http_address(s->http), err) < 0) {
+    if (notify_start(s->notify, err) < 0 || flow_start(s->flow, err) < 0 ||
+        http_start(s->http, err) < 0 || datadir_listen(s->dir, http_address(s->http), err) < 0) {
         flow_stop(s->flow);
         return -1;
     }

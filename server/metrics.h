@@ -1,4 +1,7 @@
-/* GET /metrics: the Prometheus text format, version 0.0.4. No names of projects or users in it. */
+/*
+ * GET /metrics: the Prometheus text format, version 0.0.4 (docs/metrics.md has all names). Ids and
+ * names of projects are in it, nothing of users and data.
+ */
 #ifndef SERVER_METRICS_H
 #define SERVER_METRICS_H
 
@@ -6,7 +9,9 @@
 #include "flow/flow.h"
 #include "store/store.h"
 
-/* metrics_add(): projects by status and living workers. */
+/* metrics_add(): projects, workers, what they measure, alerts. */
 int metrics_add(struct store *store, struct flow *flow, struct strbuf *to, struct err *err);
+/* metrics_add_value(): the text of a label, escaped. */
+void metrics_add_value(struct strbuf *to, const char *text);
 
 #endif

@@ -295,6 +295,16 @@ class Transport(Base):
         self.assertTrue(all(status == 200 and answer["success"] for status, answer in answers))
 
 
+class MetricsWithCredentials(Base):
+    args = ("--metrics-auth", "true")
+
+    def test_metrics_want_an_account(self):
+        self.assertEqual(self.d.http("GET", "/metrics", auth=None)[0], 401)
+        self.assertEqual(self.d.http("GET", "/metrics", auth=("admin", "no"))[0], 401)
+        self.assertEqual(self.d.http("GET", "/metrics")[0], 200)
+        self.assertEqual(self.d.http("GET", "/healthz", auth=None)[0], 200)
+
+
 class Requests(Base):
     def test_unknown_and_unbuilt_actions(self):
         answer = self.d.fault("NoSuchAction")
