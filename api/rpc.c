@@ -45,8 +45,8 @@
     X(ERR_PRECHECK_FAILED, 409) \
     X(ERR_TABLE_NOT_EMPTY, 409) \
     X(ERR_BODY_TOO_LARGE, 413) \
-    X(ERR_NONCES_FULL, 429) \
     X(ERR_THROTTLED, 429) \
+    X(ERR_NONCES_FULL, 429) \
     X(ERR_STOPPING, 503) \
     X(ERR_STORE_BUSY, 503) \
     X(ERR_TIMEOUT, 503) \
@@ -170,6 +170,7 @@ struct json_object *rpc_envelope(struct json_object *envelope, const struct err 
         return out;
     /* the SDK puts the code in front by itself; what is put there for other clients goes */
     json_add_str(out, "Message", err->message);
+    json_add_str(out, "Description", err_advice(err)); /* the error object has a place for it */
     if (rpc_http_status(err->code) == 429 && strstr(err_wire(err->code), "Throttling") == NULL) {
         (void)snprintf(code, sizeof(code), "Throttling.%s", err_wire(err->code));
         json_add_str(out, "Code", code);

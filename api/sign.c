@@ -125,7 +125,7 @@ static int read_acs3(const struct sign_request *rq, const char *header, struct s
         s->action = query_value(rq, "Action");
     s->nonce = sign_header(rq, "x-acs-signature-nonce");
     s->hash = sign_header(rq, "x-acs-content-sha256");
-    if (!clock_parse(date, &s->date))
+    if (date == NULL || !clock_parse(date, &s->date))
         return err_set(err, ERR_PARAM, "x-acs-date must look like 2026-11-20T23:42:12Z");
     return 0;
 }

@@ -18,6 +18,7 @@
 #include "server/content.h"
 #include "server/http_strict.h"
 #include "server/metrics.h"
+#include "server/rpc.h"
 
 #include "base/banned.h"
 
@@ -34,6 +35,7 @@ enum {
 
 struct http {
     struct http_options on;
+    struct nonces *nonces;
     struct MHD_Daemon *daemon;
     struct conns *conns;
     int fd;
@@ -48,6 +50,8 @@ struct request {
     size_t received;
     bool large; /* the body or the answer was */
     bool is_api;
+    bool is_rpc;     /* POST /: its failures are of the SDK's dialect */
+    struct rpc *rpc; /* NULL: refused */
     struct account who;
     struct err err; /* refused with it, decided before the body is read */
 };
@@ -72,8 +76,12 @@ static const struct {
     { "Cache-Control", "no-store" },         { "Content-Security-Policy", csp },
 };
 
-static enum MHD_Result queue(struct http *h, struct MHD_Connection *conn, unsigned status,
-                             const char *type, struct MHD_Response *response)
+/* 401 must name what is taken instead (RFC 9110, 11.6.1); browsers ask for what they know. */
+static const char basic_challenge[] = "Basic realm=\"causeway\", charset=\"UTF-8\"";
+static const char rpc_challenge[] = "ACS3-HMAC-SHA256";
+
+static enum MHD_Result queue_as(struct http *h, struct MHD_Connection *conn, unsigned status,
+                                const char *type, bool rpc, struct MHD_Response *response)
 {
     enum MHD_Result r;
 
@@ -84,13 +92,20 @@ static enum MHD_Result queue(struct http *h, struct MHD_Connection *conn, unsign
     (void)MHD_add_response_header(response, "Content-Type", type);
     if (status == MHD_HTTP_UNAUTHORIZED)
         (void)MHD_add_response_header(response, "WWW-Authenticate",
-                                      "Basic realm=\"causeway\", charset=\"UTF-8\"");
-    if (status == MHD_HTTP_SERVICE_UNAVAILABLE || status == MHD_HTTP_BAD_REQUEST)
+                                      rpc ? rpc_challenge : basic_challenge);
+    /* 400 is a request whose framing is not clear; in the SDK's dialect also one with faults */
+    if (status == MHD_HTTP_SERVICE_UNAVAILABLE || (status == MHD_HTTP_BAD_REQUEST && !rpc))
         (void)MHD_add_response_header(response, "Connection", "close");
     atomic_fetch_add(&h->by_status[status < STATUS_MAX ? status : 0], 1);
     r = MHD_queue_response(conn, status, response);
     MHD_destroy_response(response);
     return r;
+}
+
+static enum MHD_Result queue(struct http *h, struct MHD_Connection *conn, unsigned status,
+                             const char *type, struct MHD_Response *response)
+{
+    return queue_as(h, conn, status, type, false, response);
 }
 
 /* `text` is taken over (malloc'd). */
@@ -187,18 +202,26 @@ static enum MHD_Result serve_api(struct http *h, struct MHD_Connection *conn, st
     return send_text(h, conn, (unsigned)a.status, "application/json", a.text, a.len);
 }
 
-/* The SDK's dialect is not there yet; its clients want these three keys (oms-api.md 1.7). */
 static enum MHD_Result serve_rpc(struct http *h, struct MHD_Connection *conn, struct request *r)
 {
-    char id[ID_MAX], text[256];
+    struct api_answer a = { 0 };
+    char retry_ms[16];
+    struct MHD_Response *response;
 
-    (void)r;
-    (void)snprintf(text, sizeof(text),
-                   "{\"Code\":\"%s\",\"Message\":\"the signed form dialect (POST /) is not "
-                   "supported yet: use POST /api/v2\",\"RequestId\":\"%s\"}",
-                   err_wire(ERR_NOT_SUPPORTED), id_new("r_", id));
-    return send_text(h, conn, MHD_HTTP_NOT_IMPLEMENTED, "application/json", strdup(text),
-                     strlen(text));
+    if (r->err.code != ERR_NONE)
+        api_refuse(DIALECT_RPC, &r->err, &a);
+    else
+        rpc_answer(r->rpc, h->on.api, h->nonces, strbuf_str(&r->body), r->body.len, &a);
+    if (a.stream.read != NULL)
+        return send_stream(h, conn, &a.stream);
+    if (a.text == NULL)
+        return MHD_NO;
+    r->large = a.len > LARGE_BYTES;
+    response = MHD_create_response_from_buffer(a.len, a.text, MHD_RESPMEM_MUST_FREE);
+    (void)snprintf(retry_ms, sizeof(retry_ms), "%d", RETRY_AFTER_S * 1000);
+    if (response != NULL && a.status == MHD_HTTP_TOO_MANY_REQUESTS)
+        (void)MHD_add_response_header(response, "x-acs-retry-after", retry_ms);
+    return queue_as(h, conn, (unsigned)a.status, "application/json", true, response);
 }
 
 static enum MHD_Result serve_health(struct http *h, struct MHD_Connection *conn, struct request *r)
@@ -291,6 +314,8 @@ static enum MHD_Result dispatch(struct http *h, struct MHD_Connection *conn, con
     const struct route *route = find_route(path);
     bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
 
+    if (r->is_rpc)
+        return serve_rpc(h, conn, r);
     if (r->err.code != ERR_NONE)
         return send_error(h, conn, 0, &r->err);
     if (route != NULL) {
@@ -298,8 +323,6 @@ static enum MHD_Result dispatch(struct http *h, struct MHD_Connection *conn, con
             return send_not_allowed(h, conn, route->methods);
         return route->serve(h, conn, r);
     }
-    if (strcmp(path, "/") == 0 && strcmp(method, "POST") == 0)
-        return serve_rpc(h, conn, r);
     if (!reads) {
         struct content c;
         bool there = content_get(h->on.web_dir, path, &c);
@@ -337,12 +360,14 @@ static const char *header(struct MHD_Connection *conn, const char *name)
  * Refuses before the body is kept: an unknown caller must not cost memory. The answer waits for
  * the end of the body, because most clients read nothing before they have sent everything.
  */
-static void begin(struct http *h, struct MHD_Connection *conn, const char *path, struct request *r)
+static void begin(struct http *h, struct MHD_Connection *conn, const char *method, const char *path,
+                  struct request *r)
 {
     const char *site = header(conn, "Sec-Fetch-Site"), *length = header(conn, "Content-Length");
     char peer[PEER_LEN];
     int64_t len;
 
+    r->is_rpc = strcmp(path, "/") == 0 && strcmp(method, "POST") == 0;
     if (atomic_load(&h->refusing)) {
         (void)err_set(&r->err, ERR_STOPPING, "the daemon is stopping");
         return;
@@ -358,11 +383,13 @@ static void begin(struct http *h, struct MHD_Connection *conn, const char *path,
     /* names of projects are for whoever is on this machine, or has an account */
     if (strcmp(path, "/metrics") == 0 && (h->public || h->on.metrics_auth))
         (void)auth_basic(h->on.auth, header(conn, "Authorization"), peer, &r->who, &r->err);
-    if (!r->is_api)
+    if (!r->is_api && !r->is_rpc)
         return;
     /* another site's page in a browser that has our credentials */
     if (site != NULL && strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0)
         (void)err_set(&r->err, ERR_FORBIDDEN, "calls from pages of other sites are refused");
+    else if (r->is_rpc)
+        (void)rpc_begin(h->on.auth, conn, peer, &r->rpc, &r->err);
     else if (auth_basic(h->on.auth, header(conn, "Authorization"), peer, &r->who, &r->err) < 0)
         return;
 }
@@ -378,7 +405,7 @@ static enum MHD_Result receive(struct http *h, struct request *r, const char *da
     if (r->received > h->on.max_body_bytes && r->err.code == ERR_NONE)
         (void)err_set(&r->err, ERR_BODY_TOO_LARGE, "the body is larger than %zu bytes",
                       h->on.max_body_bytes);
-    if (r->err.code != ERR_NONE || !r->is_api)
+    if (r->err.code != ERR_NONE || (!r->is_api && !r->is_rpc))
         strbuf_done(&r->body); /* read and thrown away */
     else
         strbuf_add(&r->body, data, n);
@@ -403,9 +430,11 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
         conns_body(h->conns, conn);
         if (http_framing_check(conn, &r->err) < 0)
             return send_error(h, conn, MHD_HTTP_BAD_REQUEST, &r->err);
-        begin(h, conn, http_path(url), r);
+        begin(h, conn, method, http_path(url), r);
         if (r->err.code != ERR_NONE && header(conn, "Expect") != NULL)
-            return send_error(h, conn, 0, &r->err); /* it waits for this before it sends more */
+            return r->is_rpc ? serve_rpc(h, conn, r)
+                             : send_error(h, conn, 0,
+                                          &r->err); /* it waits for this before it sends more */
         return MHD_YES;
     }
     if (*data_len > 0)
@@ -433,6 +462,7 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **ctx,
     if (r == NULL)
         return;
     large = r->large;
+    rpc_free(r->rpc);
     strbuf_done(&r->body);
     free(r);
     *ctx = NULL;
@@ -548,7 +578,7 @@ int http_open(const struct http_options *o, struct http **ret, struct err *err)
         return err_set(err, ERR_NOMEM, "out of memory");
     h->on = *o;
     h->fd = -1;
-    if (bind_socket(h, err) < 0)
+    if (bind_socket(h, err) < 0 || nonces_new(NONCES_MAX, clock_now_s(), &h->nonces, err) < 0)
         return -1;
     *ret = take_ptr(h);
     return 0;
@@ -605,5 +635,6 @@ void http_close(struct http *h)
         MHD_stop_daemon(h->daemon);
     conns_stop(h->conns);
     closep(&h->fd);
+    nonces_free(h->nonces);
     free(h);
 }

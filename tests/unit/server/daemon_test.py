@@ -210,10 +210,11 @@ class Transport(Base):
         self.assertEqual(self.d.http("PUT", "/healthz")[0], 405)
         self.assertEqual(self.d.http("POST", "/nope")[0], 404)
 
-    def test_rpc_dialect_says_no(self):
-        status, _, body = self.d.http("POST", "/", "Id=np_1", {"x-acs-action": "StartProject"}, None)
-        self.assertEqual(status, 501)
-        self.assertEqual(set(json.loads(body)), {"Code", "Message", "RequestId"})
+    def test_rpc_dialect_wants_signatures(self):
+        for headers, auth in (({"x-acs-action": "StartProject"}, None), ({}, None), ({}, ("admin", "wrong"))):
+            status, answered, body = self.d.http("POST", "/", "Id=np_1", headers, auth)
+            self.assertEqual((status, answered["WWW-Authenticate"]), (401, "ACS3-HMAC-SHA256"))
+            self.assertEqual(set(json.loads(body)), {name[0].upper() + name[1:] for name in ENVELOPE} | {"Description"})
 
     def test_credentials(self):
         for auth in (None, ("admin", "wrong"), ("nobody", "x"), ("", ""), ("admin" * 50, "x")):
