@@ -27,10 +27,13 @@ PROGRAM, OPENAPI = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 PARAM, NOT_SUPPORTED, STATE, FORBIDDEN = "PARAM_ERROR", "CAUSEWAY-NOTSUP000001", "GHANA-OPERAT000002", "CAUSEWAY-AUTHEN000002"
 # Tables that may grow although a call was refused: who tried what, and counters over time.
 FREE_TABLES = ("audit", "metric", "sqlite_")
+NOT_FOUND = {"GHANA-PROJECT000001", "GHANA-ENDPNT000001", "GHANA-PRECHK000001", "GHANA-LABELS000001", "CAUSEWAY-ACCNTS000001",
+             "CAUSEWAY-ACCNTS000002"}
 BODY_MAX = 4 * 1024 * 1024 - 65536
 
 # Values of required fields that a table can't give: by name.
-VALID = {"ip": "127.0.0.1", "port": 3306, "password": base64.b64encode(b"pa55word!").decode(), "ddlId": "bin.000001:4",
+LONG = base64.b64encode(b"a pa55word! that is long").decode()
+VALID = {"url": "http://127.0.0.1:1/hook", "oldPassword": LONG, "newPassword": LONG, "ip": "127.0.0.1", "port": 3306, "password": base64.b64encode(b"pa55word!").decode(), "ddlId": "bin.000001:4",
          "transferMapping": {"databases": [{"name": "shop"}]}, "mode": "SPECIFIC", "source": "utf8mb4_bin", "target": "utf8mb4_bin",
          "databases": [{"name": "shop"}]}
 # Fields that only together with others are not required.
@@ -208,6 +211,9 @@ class BadInput:
         self.body = {"sourceEndpointId": source, "sinkEndpointId": sink, "transferMapping": VALID["transferMapping"],
                      "enableFullTransfer": True, "enableIncrTransfer": True}
         self.project = self.d.data("CreateProject", {"name": "p", **self.body})
+        for role in ("VIEWER", "OPERATOR"):
+            self.d.data("CreateUser", {"username": role.lower(), "password": LONG, "role": role})
+            self.d.accounts[role] = (role.lower(), base64.b64decode(LONG).decode())
         self.ids = {"id": self.project, "projectId": self.project, "sourceEndpointId": source, "sinkEndpointId": sink}
 
     def say(self, action, what, text):
@@ -258,7 +264,7 @@ class BadInput:
 
     def check_fault(self, action, what, answer, path, code):
         found = self.faults(answer)
-        if answer["code"] != code:
+        if answer["code"] != code and not (code == NOT_SUPPORTED and len(found) > 1 and answer["code"] == PARAM):
             self.say(action, what, f"the code is {answer['code']}, not {code}: {answer['message']}")
         elif not found or any(not (at == path or at.startswith((path + "[", path + "."))) for at in found):
             self.say(action, what, f"the faults are at {found}, not only at {path}")
@@ -300,7 +306,7 @@ class BadInput:
                 answer = self.refused(action, f"{name} {value!r}", body)
                 if answer is None or answer["code"] == PARAM:
                     continue
-                if not answer["code"].endswith("000001") or "GHANA-" not in answer["code"]:
+                if answer["code"] not in NOT_FOUND:
                     self.say(action, f"{name} {value!r}", f"the code is {answer['code']}: {answer['message']}")
                 if value not in answer["message"]:
                     self.say(action, f"{name} {value!r}", f"the message does not name it: {answer['message']}")
@@ -322,8 +328,6 @@ class BadInput:
     def too_low_a_role(self, row):
         roles = ["VIEWER", "OPERATOR", "ADMIN"]
         for role in roles[:roles.index(row["role"])]:
-            if role not in self.d.accounts:
-                continue
             answer = self.refused(row["name"], f"as {role}", base(row["fields"], self.ids), role)
             if answer is not None and (answer["code"] != FORBIDDEN or row["role"] not in answer["message"]):
                 self.say(row["name"], f"as {role}", f"{answer['code']}: {answer['message']}")
