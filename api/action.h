@@ -76,6 +76,14 @@ int ddl_replace(struct call *c, struct err *err);
 int project_advance(struct call *c, struct err *err);
 int project_abort_switchover(struct call *c, struct err *err);
 
+/* modify_none_open(): ERR_STATE while the project's objects are being changed. */
+int modify_none_open(struct call *c, const char *project_id, const char *what, struct err *err);
+int modify_create(struct call *c, struct err *err);
+int modify_list(struct call *c, struct err *err);
+int modify_stop(struct call *c, struct err *err);
+int modify_retry(struct call *c, struct err *err);
+int modify_cancel(struct call *c, struct err *err);
+
 int reverse_configure(struct call *c, struct err *err);
 
 int objects_import_csv(struct call *c, struct err *err);
@@ -120,6 +128,7 @@ extern const struct field create_label_fields[], label_id_fields[], update_proje
 extern const struct field rename_project_fields[], project_importance_fields[];
 extern const struct field no_fields[]; /* of an action without a request */
 extern const struct field import_objects_fields[], export_objects_fields[];
+extern const struct field create_modify_fields[], modify_record_fields[];
 extern const struct field advance_fields[], abort_fields[];
 extern const struct field list_conflict_record_fields[], list_conflict_data_fields[];
 extern const struct field download_conflict_data_fields[];

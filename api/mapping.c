@@ -35,7 +35,7 @@ static const struct field object_fields[] = {
     { 0 },
 };
 
-static const struct field database_fields[] = {
+const struct field mapping_database_fields[] = {
     { .name = "name", .type = FT_STRING, .flags = F_REQUIRED, .min = 1, .max = 64, .check = name_check_object },
     { .name = "mappedName", .type = FT_STRING, .flags = F_NOT_EMPTY, .max = 64, .check = name_check_object },
     { .name = "id", .type = FT_STRING, .max = 128 },
@@ -51,8 +51,8 @@ static const struct field database_fields[] = {
 
 const struct field mapping_fields[] = {
     { .name = "mode", .type = FT_STRING, .fallback = "\"SPECIFIC\"", .values = modes, .later = modes_later },
-    { .name = "databases", .type = FT_OBJECTS, .max = 10000, .fields = database_fields },
-    { .name = "databasesBlack", .type = FT_OBJECTS, .max = 10000, .fields = database_fields },
+    { .name = "databases", .type = FT_OBJECTS, .max = 10000, .fields = mapping_database_fields },
+    { .name = "databasesBlack", .type = FT_OBJECTS, .max = 10000, .fields = mapping_database_fields },
     { .name = "tableAndViewWhiteList", .type = FT_STRINGS, .max = RULES_MAX },
     { .name = "tableAndViewBlackList", .type = FT_STRINGS, .max = RULES_MAX },
     { 0 },

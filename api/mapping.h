@@ -4,7 +4,7 @@
 
 #include "api/fields.h"
 
-extern const struct field mapping_fields[];
+extern const struct field mapping_fields[], mapping_database_fields[];
 
 /*
  * mapping_check() - what the table can't say: which parts a mode needs, rules' syntax, row

@@ -355,6 +355,8 @@ int project_reset_start(struct call *c, struct err *err)
                    withdraw ? "must not come with withdraw" : "is required");
     if (faults_raise(&c->faults, err) < 0 || store_project_live(c->on->store, id, &p, err) < 0)
         return -1;
+    if (!withdraw && modify_none_open(c, id, "ResetIncrStartTimestamp", err) < 0)
+        return -1;
     r = withdraw ? store_reset_withdraw(c->on->store, id, at_rest, c->who->name, err)
                  : store_reset_request(c->on->store, id, at_rest, from, c->who->name, &reset, err);
     if (r <= 0)

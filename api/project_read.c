@@ -150,6 +150,10 @@ static unsigned status_set(struct json_object *words, bool *ret_alarming)
             set |= 1U << s;
         else if (strcmp(json_at_str(words, i), "RUNNING_ALARMING") == 0)
             *ret_alarming = true;
+        else if (strcmp(json_at_str(words, i), "RUNNING_MODIFYING") == 0)
+            set |= 1U << PROJECT_MODIFYING;
+        else if (strcmp(json_at_str(words, i), "RUNNING_MERGING") == 0)
+            set |= 1U << PROJECT_MERGING;
     }
     return set;
 }
@@ -185,6 +189,7 @@ int project_list(struct call *c, struct err *err)
         .source_types = sources,
         .sink_types = sinks,
         .label_ids = labels,
+        .with_subs = json_get_bool(c->in, "visibleSubProject", false),
     };
     int r = 0;
 

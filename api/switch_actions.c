@@ -35,6 +35,8 @@ int project_advance(struct call *c, struct err *err)
         faults_add(&c->faults, "skip", "must not come with markComplete");
     if (faults_raise(&c->faults, err) < 0)
         return -1;
+    if (modify_none_open(c, id, "AdvanceProject", err) < 0)
+        return -1;
     if (json_get_bool(c->in, "dryRun", false))
         return flow_switch_dry_run(c->on->flow, id, ask.quiet_s, &c->data, err);
     if (flow_switch(c->on->flow, id, &ask, c->who->name, &now, err) < 0)

@@ -310,6 +310,14 @@ struct json_object *view_conflict(struct json_object *row)
 
 /* ------------------------------------------------------------------ projects */
 
+/* While its objects change a RUNNING project has a name for that. */
+static const char *shown_status(const struct project *p)
+{
+    if (p->status != PS_RUNNING || p->modifying[0] == '\0')
+        return project_status_text(p->status);
+    return strcmp(p->modifying, "MERGING") == 0 ? "RUNNING_MERGING" : "RUNNING_MODIFYING";
+}
+
 static struct json_object *project_extra(const struct project_parts *p)
 {
     struct json_object *o = json_object_new_object(),
@@ -418,6 +426,18 @@ struct json_object *view_webhook(const struct webhook *w)
     return o;
 }
 
+struct json_object *view_mapping(struct json_object *mapping)
+{
+    struct json_object *o;
+
+    if (mapping == NULL || json_get(mapping, "minus") == NULL)
+        return mapping != NULL ? json_object_get(mapping) : NULL;
+    o = json_clone(mapping);
+    if (o != NULL)
+        json_object_object_del(o, "minus");
+    return o;
+}
+
 static void add_configs(struct json_object *o, const struct project_parts *p)
 {
     static const char *const keys[] = { "commonTransferConfig", "structTransferConfig",
@@ -430,7 +450,7 @@ static void add_configs(struct json_object *o, const struct project_parts *p)
         add_same(mode, "mode", mapping, "mode");
         json_add(o, "transferMapping", mode);
     } else {
-        add_same(o, "transferMapping", p->project->config, "transferMapping");
+        json_add(o, "transferMapping", view_mapping(mapping));
     }
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
         add_same(o, keys[i], p->brief ? NULL : p->project->config, keys[i]);
@@ -448,7 +468,7 @@ struct json_object *view_project(const struct project_parts *p)
     json_add_str(o, "name", pr->name);
     json_add_str(o, "type", pr->type);
     json_add_str(o, "owner", pr->owner);
-    json_add_str(o, "status", project_status_text(pr->status));
+    json_add_str(o, "status", shown_status(pr));
     json_add_str(o, "importance", json_get_str(pr->config, "importance", "LOW"));
     json_add(o, "labels",
              pr->labels != NULL ? json_object_get(pr->labels) : json_object_new_array());
@@ -457,9 +477,9 @@ struct json_object *view_project(const struct project_parts *p)
     add_time(o, "gmtStart", pr->started_at);
     add_time(o, "gmtFinish", pr->finished_at);
     json_add_null(o, "destConnId");
-    json_add_bool(o, "isMerging", false);
-    json_add_bool(o, "isModifying", false);
-    json_add_bool(o, "isSubProject", false);
+    json_add_bool(o, "isMerging", strcmp(pr->modifying, "MERGING") == 0);
+    json_add_bool(o, "isModifying", strcmp(pr->modifying, "MODIFYING") == 0);
+    json_add_bool(o, "isSubProject", pr->parent_id[0] != '\0');
     json_add_str(o, "sourceEndpointType", p->source == NULL ? NULL : p->source->type);
     json_add_str(o, "sinkEndpointType", p->sink == NULL ? NULL : p->sink->type);
     add_configs(o, p);
@@ -486,7 +506,7 @@ struct json_object *view_progress(const struct project *p, const struct step *st
     struct json_object *o = json_object_new_object();
 
     json_add_str(o, "projectId", p->id);
-    json_add_str(o, "status", project_status_text(p->status));
+    json_add_str(o, "status", shown_status(p));
     json_add_str(o, "alarmLevel", json_get_str(p->config, "importance", "LOW"));
     json_add_str(o, "currentStep", now == NULL ? NULL : now->name);
     json_add_bool(o, "enableStructTransfer",

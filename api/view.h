@@ -34,4 +34,7 @@ struct project_parts {
 struct json_object *view_project(const struct project_parts *p);
 struct json_object *view_progress(const struct project *p, const struct step *steps, size_t count);
 
+/* view_mapping(): a transferMapping as clients know it; a new reference or NULL. */
+struct json_object *view_mapping(struct json_object *mapping);
+
 #endif

@@ -35,7 +35,8 @@ enum work_kind {
     WORK_LOOK,
     WORK_RESTART, /* a look after which no worker of before runs: resumed */
     WORK_THROTTLE,
-    WORK_SWITCH, /* a look; the switch worker that runs is stopped first */
+    WORK_SWITCH,  /* a look; the switch worker that runs is stopped first */
+    WORK_OBJECTS, /* a look; what incremental was asked for its objects does not count any more */
 };
 
 struct work {
@@ -158,6 +159,15 @@ static int tell_limits(struct flow *f, const char *id, struct err *err)
     return 0;
 }
 
+static void forget_objects(struct flow *f, const char *id)
+{
+    _cleanup_(json_putp)
+    struct json_object *nothing = json_object_new_object();
+
+    json_add_str(nothing, "t", "objects");
+    supervisor_send(f->sup, id, plan_find(STEP_INCR), nothing);
+}
+
 static void do_work(struct flow *f, struct work *w)
 {
     struct err err = { 0 };
@@ -171,6 +181,8 @@ static void do_work(struct flow *f, struct work *w)
         supervisor_drop_others(f->sup, w->id, NULL, 0);
     if (w->kind == WORK_SWITCH)
         supervisor_drop(f->sup, w->id, plan_find(STEP_SWITCH));
+    if (w->kind == WORK_OBJECTS)
+        forget_objects(f, w->id);
     r = w->kind == WORK_THROTTLE ? tell_limits(f, w->id, &err) : reconcile(f, w->id, &err);
     if (r == 0)
         return;
@@ -439,6 +451,14 @@ void flow_free(struct flow *f)
 
 /* ---------------------------------------------------------------------- from any thread */
 
+static int refuse_sub(const struct project *p, enum flow_event on, struct err *err)
+{
+    (void)err_set(err, ERR_STATE, "can't %s project %s: it belongs to a modify record of %s",
+                  flow_event_text(on), p->id, p->parent_id);
+    return err_advise(err, "StopProjectModifyRecords and RetryProjectModifyRecords are for it; it "
+                           "stops and goes on with its project.");
+}
+
 int flow_request(struct flow *f, const char *project_id, enum flow_op op, struct err *err)
 {
     static const enum flow_event events[] = {
@@ -456,6 +476,8 @@ int flow_request(struct flow *f, const char *project_id, enum flow_op op, struct
 
         if (store_project_live(f->o.store, project_id, &p, err) < 0)
             return -1;
+        if (p->parent_id[0] != '\0' && op != FLOW_DELETE)
+            return refuse_sub(p, events[op], err);
         t = transition_find(p->status, events[op]);
         if (t == NULL || i == TRIES)
             return transition_refuse(project_id, p->status, events[op], err);
@@ -469,6 +491,11 @@ int flow_request(struct flow *f, const char *project_id, enum flow_op op, struct
         post(f, op == FLOW_RESUME ? WORK_RESTART : WORK_LOOK, project_id);
         return 0;
     }
+}
+
+void flow_objects(struct flow *f, const char *project_id)
+{
+    post(f, WORK_OBJECTS, project_id);
 }
 
 void flow_precheck(struct flow *f, const char *precheck_id)

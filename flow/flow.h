@@ -52,6 +52,8 @@ enum flow_op { FLOW_START, FLOW_STOP, FLOW_RESUME, FLOW_RELEASE, FLOW_DELETE };
  * operation, the present status and the statuses it is allowed in.
  */
 int flow_request(struct flow *f, const char *project_id, enum flow_op op, struct err *err);
+/* flow_objects(): a modify record of the project was added, or moved by a user. */
+void flow_objects(struct flow *f, const char *project_id);
 /* flow_precheck(): a precheck row was added; run it. */
 void flow_precheck(struct flow *f, const char *precheck_id);
 /* What AdvanceProject or AbortSwitchover asks for (docs/switchover.md). */

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "flow/modify.h"
 #include "flow/pair.h"
 #include "flow/switchover.h"
 #include "store/ddl.h"
@@ -327,6 +328,7 @@ static const struct {
     { "conflict", pair_take_conflict },
     { "switch", switch_take },
     { "drained", switch_take_drained },
+    { "held", modify_take_held },
 };
 /* clang-format on */
 

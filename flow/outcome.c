@@ -11,6 +11,7 @@
 #include "flow/feed.h"
 #include "flow/flow_priv.h"
 #include "flow/message.h"
+#include "flow/modify.h"
 #include "flow/pair.h"
 #include "flow/switchover.h"
 #include "store/event.h"
@@ -120,6 +121,7 @@ static int start_step(struct flow *f, struct job *job, struct feed *feed, struct
         return switch_assignment(f, p, job, ret, err);
     subject = (struct subject){ p->id, p->id, p->config, p->source_id, p->sink_id };
     if (assignment_build(&f->o, &subject, job->step, ret, err) < 0 ||
+        modify_add(f, p, job->step, *ret, err) < 0 ||
         (strcmp(job->step->kind, "incr") == 0 && switch_add_drain(f, p, *ret, err) < 0))
         return -1;
     /* of this start: `ready` of one that was started before a reset must not end it */
@@ -351,6 +353,8 @@ int outcome_ended(void *ctx, struct job *job, enum job_end how, const struct err
     if (how == JOB_STOPPED) {
         if (job->user != NULL && feed_write(job->user, f->o.store, &err) < 0)
             log_err(LOG_WARN, "flow", "progress_lost", &err); /* only for the eye */
+    } else if (modify_is_worker(job->step)) {
+        r = modify_ended(f, job, how, why, &err);
     } else if (is_release(job)) {
         r = end_release(f, job, how, why, &err);
     } else {

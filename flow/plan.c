@@ -29,6 +29,17 @@ static bool with_incr(struct json_object *config)
     return json_get_bool(config, "enableIncrTransfer", false);
 }
 
+/* A sub-project reads the relay of the project that it joins (docs/object-changes.md). */
+static bool of_sub(struct json_object *config)
+{
+    return json_get(config, "joins") != NULL;
+}
+
+static bool with_pull(struct json_object *config)
+{
+    return with_incr(config) && !of_sub(config);
+}
+
 /* Decision: a switchover is there for the way back; without one a project ends by being released.
  */
 static bool with_switch(struct json_object *config)
@@ -54,13 +65,15 @@ static const struct plan_row rows[] = {
     /* name                    description                      kind        on ready        limit in s        present */
     { STEP_PRECHECK,            "Precheck",                     "precheck", READY_NOTHING,  PRECHECK_LIMIT_S, always },
     { "STRUCT_TRANSFER",        "Schema migration",             "schema",   READY_NOTHING,  0,                with_struct },
-    { "TRANSFER_INCR_LOG_PULL", "Incremental log pull",         "relay",    READY_FINISHES, 0,                with_incr },
+    { "TRANSFER_INCR_LOG_PULL", "Incremental log pull",         "relay",    READY_FINISHES, 0,                with_pull },
+    { STEP_PREPARE,             "Preparation",                  "join",     READY_NOTHING,  0,                of_sub },
     { "FULL_TRANSFER",          "Full migration",               "full",     READY_NOTHING,  0,                with_full },
     { STEP_INDEX,               "Index migration",              "index",    READY_NOTHING,  0,                with_deferred_indexes },
-    { "INCR_TRANSFER",          "Incremental synchronization",  "incr",     READY_MONITORS, 0,                with_incr },
+    { STEP_INCR,                "Incremental synchronization",  "incr",     READY_MONITORS, 0,                with_incr },
     { STEP_SWITCH,              "Forward switchover",           "switch",   READY_NOTHING,  0,                with_switch },
     { STEP_REVERSE,             "Reverse incremental synchronization", "incr", READY_MONITORS, 0,             with_switch },
     { STEP_REVERSE_PULL,        "Reverse incremental log pull", "relay",    READY_FINISHES, 0,                NULL },
+    { STEP_CHANGE,              "Change of objects",            "change",   READY_NOTHING,  0,                NULL },
     { STEP_RELEASE,             "Release",                      "release",  READY_NOTHING,  RELEASE_LIMIT_S,  NULL },
 };
 /* clang-format on */

@@ -25,6 +25,10 @@ struct plan_row {
 
 /* Names that code refers to. */
 #define STEP_PRECHECK "TRANSFER_PRECHECK"
+#define STEP_PREPARE "TRANSFER_PREPARE"
+#define STEP_INCR "INCR_TRANSFER"
+#define STEP_CHANGE "OBJECTS_CHANGE" /* not a step a user sees: the hand-over of changed objects   \
+                                      */
 #define STEP_INDEX "INDEX_TRANSFER"
 #define STEP_REVERSE "REVERSE_INCR_TRANSFER"
 #define STEP_REVERSE_PULL                                                                          \

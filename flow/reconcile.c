@@ -6,11 +6,15 @@
 #include "base/log.h"
 #include "flow/assignment.h"
 #include "flow/flow_priv.h"
+#include "flow/modify.h"
 #include "flow/plan.h"
 #include "flow/switchover.h"
+#include "store/modify.h"
 #include "store/precheck.h"
 
 #include "base/banned.h"
+
+enum { CHILD_MS = 100 };
 
 static int load_steps(struct flow *f, const struct project *p, struct step_rows *ret,
                       struct err *err)
@@ -60,6 +64,8 @@ static int run_project(struct flow *f, const struct project *p, const struct ste
         FAULT("flow.finish.before");
         return store_project_move(f->o.store, p->id, p->status, t->to, t->why, err) < 0 ? -1 : 0;
     }
+    if (own == 0 && modify_wish(f, p, steps, &wanted, err) < 0)
+        return -1;
     supervisor_drop_others(f->sup, p->id, wanted.rows, wanted.count);
     for (size_t i = 0; i < wanted.count; i++)
         if (supervisor_want(f->sup, p->id, wanted.rows[i], plan_slots(p->config), err) < 0)
@@ -67,10 +73,32 @@ static int run_project(struct flow *f, const struct project *p, const struct ste
     return 0;
 }
 
+/* A sub-project rests with its project; one that has failed tells it. */
+static int pause_children(struct flow *f, const struct project *p, struct err *err)
+{
+    _cleanup_(freep)
+    char(*ids)[ID_MAX] = NULL;
+    size_t count = 0;
+
+    if (p->parent_id[0] != '\0') {
+        if (p->status == PS_FAILED)
+            flow_look(f, p->parent_id, 0);
+        return 0;
+    }
+    if (store_modify_children(f->o.store, p->id, &ids, &count, err) < 0)
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        if (supervisor_has(f->sup, ids[i]))
+            flow_look(f, ids[i], CHILD_MS);
+    return 0;
+}
+
 /* SUSPEND and FAILED: nothing runs, and what ran is paused. */
 static int pause_project(struct flow *f, const struct project *p, const struct step_rows *steps,
                          struct err *err)
 {
+    if (pause_children(f, p, err) < 0)
+        return -1;
     supervisor_drop_others(f->sup, p->id, NULL, 0);
     for (size_t i = 0; i < steps->count; i++)
         if (store_step_move(f->o.store, p->id, steps->rows[i].name,
@@ -82,11 +110,12 @@ static int pause_project(struct flow *f, const struct project *p, const struct s
 static int release_project(struct flow *f, const struct project *p, struct err *err)
 {
     const struct plan_row *row = plan_find(STEP_RELEASE);
+    int waits = modify_releasing(f, p, err);
 
     /* its rows go only when nobody writes there any more; the end of each worker leads here */
     supervisor_drop_others(f->sup, p->id, &row, 1);
-    if (supervisor_has(f->sup, p->id))
-        return 0;
+    if (waits != 0 || supervisor_has(f->sup, p->id))
+        return MIN(waits, 0);
     return supervisor_want(f->sup, p->id, row, 1, err);
 }
 
@@ -119,9 +148,12 @@ static int reconcile_project(struct flow *f, const char *id, struct err *err)
         return release_project(f, p, err);
     case PS_DELETED:
         return remove_folder(f, id, err);
+    case PS_RELEASED:
+        if (p->parent_id[0] != '\0') /* whose release may wait for it */
+            flow_look(f, p->parent_id, 0);
+        break;
     case PS_INIT:
     case PS_FINISHED:
-    case PS_RELEASED:
     case PS_MAX_:
         break;
     }

@@ -183,6 +183,11 @@ bool supervisor_has(const struct supervisor *s, const char *owner)
     return false;
 }
 
+bool supervisor_has_step(const struct supervisor *s, const char *owner, const struct plan_row *step)
+{
+    return find(s, owner, step) != NULL;
+}
+
 bool supervisor_idle(const struct supervisor *s)
 {
     return s->workers == NULL;

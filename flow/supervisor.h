@@ -73,6 +73,9 @@ void supervisor_drop_others(struct supervisor *s, const char *owner,
                             const struct plan_row *const *keep, size_t keep_count);
 /* supervisor_has(): whether the owner has any job, one that is stopping included. */
 bool supervisor_has(const struct supervisor *s, const char *owner);
+/* supervisor_has_step(): whether it has a job for this step, one that is stopping included. */
+bool supervisor_has_step(const struct supervisor *s, const char *owner,
+                         const struct plan_row *step);
 /* supervisor_send(): to the worker of this step, if it runs. Borrows `o`. */
 void supervisor_send(struct supervisor *s, const char *owner, const struct plan_row *step,
                      struct json_object *o);

@@ -23,6 +23,8 @@ enum {
 #define TEXT_(sym, text) [sym] = text,
 static const char *const status_texts[] = { PROJECT_STATUS_TABLE(TEXT_) };
 #undef TEXT_
+/* PROJECT_MODIFYING, PROJECT_MERGING: of lists only */
+static const char *const shown_texts[] = { "RUNNING_MODIFYING", "RUNNING_MERGING" };
 
 #define COLUMNS_WITH(config)                                                                       \
     "p.id, p.name, p.type, p.owner, p.status, p.source_id, p.sink_id, " config                     \
@@ -31,7 +33,7 @@ static const char *const status_texts[] = { PROJECT_STATUS_TABLE(TEXT_) };
     "  ORDER BY r.seq DESC LIMIT 1), p.turn, p.alarming, p.passed,"                                \
     " (SELECT json_group_array(json_object('id', l.id, 'name', l.name, 'creator', l.creator,"      \
     "  'type', 1, 'count', l.projects)) FROM project_label x JOIN label l ON l.seq = x.label"      \
-    "  WHERE x.project_id = p.id)"
+    "  WHERE x.project_id = p.id), p.parent_id, p.modifying"
 #define COLUMNS COLUMNS_WITH("p.config")
 
 const char *project_status_text(enum project_status s)
@@ -57,6 +59,9 @@ static struct json_object *status_list(unsigned statuses)
     for (size_t i = 0; o != NULL && i < ARRAY_SIZE(status_texts); i++)
         if ((statuses & 1U << i) != 0)
             (void)json_object_array_add(o, json_object_new_string(status_texts[i]));
+    for (size_t i = 0; o != NULL && i < ARRAY_SIZE(shown_texts); i++)
+        if ((statuses & 1U << (PS_MAX_ + i)) != 0)
+            (void)json_object_array_add(o, json_object_new_string(shown_texts[i]));
     return o;
 }
 
@@ -108,6 +113,8 @@ static int read_row(struct query *q, struct project **ret, struct err *err)
     p->reverse = strcmp(query_peek_text(q, 12), "REVERSE") == 0;
     (void)snprintf(p->forward_id, sizeof(p->forward_id), "%s", query_peek_text(q, 13));
     (void)snprintf(p->reverse_id, sizeof(p->reverse_id), "%s", query_peek_text(q, 14));
+    (void)snprintf(p->parent_id, sizeof(p->parent_id), "%s", query_peek_text(q, 19));
+    (void)snprintf(p->modifying, sizeof(p->modifying), "%s", query_peek_text(q, 20));
     *ret = take_ptr(p);
     return 0;
 }
@@ -252,6 +259,26 @@ static int move_row(struct db *h, const char *id, enum project_status from, enum
     return (int)db_changes(h);
 }
 
+/* What becomes of sub-projects with their project (store/modify.h). */
+static int move_children(struct db *h, const char *id, enum project_status to, struct err *err)
+{
+    static const char sql[] =
+        "UPDATE project SET status = CASE ?2 WHEN 'RUNNING' THEN 'RUNNING'"
+        "  WHEN 'DELETED' THEN 'DELETED' ELSE 'SUSPEND' END, modified_at = ?3"
+        " WHERE parent_id = ?1 AND status = CASE ?2 WHEN 'RUNNING' THEN 'SUSPEND'"
+        "  WHEN 'DELETED' THEN 'RELEASED' ELSE 'RUNNING' END"
+        " AND ?2 IN ('RUNNING', 'SUSPEND', 'FAILED', 'DELETED')";
+    _cleanup_(query_done)
+    struct query q = { 0 };
+
+    if (query_open(&q, h, sql, err) < 0)
+        return -1;
+    query_text(&q, 1, id);
+    query_text(&q, 2, project_status_text(to));
+    query_i64(&q, 3, clock_now_s());
+    return query_run(&q, err);
+}
+
 int store_project_move(struct store *st, const char *id, enum project_status from,
                        enum project_status to, const char *why, struct err *err)
 {
@@ -270,8 +297,9 @@ int store_project_move(struct store *st, const char *id, enum project_status fro
     moved = move_row(l.db, id, from, to, err);
     if (moved <= 0)
         return moved;
-    if (history_add(l.db, id, to == PS_FAILED ? "ERROR" : "INFO", "project_status", message, err) <
-        0)
+    if (move_children(l.db, id, to, err) < 0 ||
+        history_add(l.db, id, to == PS_FAILED ? "ERROR" : "INFO", "project_status", message, err) <
+            0)
         return -1;
     FAULT("store.project_move.before");
     if (txn_commit(&t, err) < 0)
@@ -283,7 +311,11 @@ int store_project_move(struct store *st, const char *id, enum project_status fro
 static int write_config(struct db *h, const char *id, unsigned statuses, struct json_object *config,
                         struct err *err)
 {
-    static const char sql[] = "UPDATE project SET config = ?2, modified_at = ?3 WHERE id = ?1"
+    /* the mapping is changed by store/modify.c only, perhaps since `config` was read */
+    static const char sql[] = "UPDATE project SET modified_at = ?3, config = CASE"
+                              " WHEN config -> '$.transferMapping' IS NULL THEN ?2 ELSE"
+                              " json_set(?2, '$.transferMapping', config -> '$.transferMapping')"
+                              " END WHERE id = ?1"
                               " AND status IN (SELECT value FROM json_each(?4))";
     _cleanup_(json_putp)
     struct json_object *list = status_list(statuses);
@@ -444,13 +476,19 @@ int store_project_ticket(struct store *st, const char *id, const char *action, c
 
 /* ---------------------------------------------------------------------- lists */
 
+/* RUNNING_MODIFYING, RUNNING_MERGING: what a RUNNING project shows while its objects change. */
+#define SHOWN                                                                                      \
+    "CASE WHEN p.status = 'RUNNING' AND p.modifying IS NOT NULL"                                   \
+    " THEN 'RUNNING_' || p.modifying ELSE p.status END"
+
 /*
  * ?5 and ?6 are looked up for a project only when they are given, and the row of a project only
  * when it is not left out by its status, which the index of the order has.
  */
 #define LIST_WHERE                                                                                 \
-    " WHERE (p.status IN (SELECT value FROM json_each(?1))"                                        \
+    " WHERE (" SHOWN " IN (SELECT value FROM json_each(?1))"                                       \
     "  OR (?2 AND p.status = 'RUNNING' AND p.alarming))"                                           \
+    " AND (?10 OR p.parent_id IS NULL)"                                                            \
     " AND (?3 IS NULL OR p.name LIKE ?3 ESCAPE '\\' OR p.id LIKE ?3 ESCAPE '\\')"                  \
     " AND (?4 IS NULL OR p.type = ?4)"                                                             \
     " AND (?5 IS NULL OR EXISTS (SELECT 1 FROM source s WHERE s.id = p.source_id"                  \
@@ -478,6 +516,7 @@ static void bound_filter_done(struct bound_filter *b)
 static void bind_filter(struct query *q, const struct bound_filter *b,
                         const struct project_filter *f)
 {
+    query_i64(q, 10, f->with_subs);
     query_json(q, 1, b->statuses);
     query_i64(q, 2, f->alarming);
     query_text(q, 3, b->like);
@@ -492,7 +531,8 @@ static int count_rows(struct db *h, const struct bound_filter *b, const struct p
 {
     static const char any[] = "SELECT COUNT(*) FROM project p" LIST_WHERE;
     static const char by_status[] =
-        "SELECT COUNT(*) FROM project p WHERE p.status IN (SELECT value FROM json_each(?1))";
+        "SELECT COUNT(*) FROM project p WHERE " SHOWN " IN (SELECT value FROM json_each(?1))"
+        " AND (?10 OR p.parent_id IS NULL)";
     bool plain = b->like == NULL && f->type == NULL && b->source_types == NULL &&
                  b->sink_types == NULL && b->label_ids == NULL && !f->alarming;
     _cleanup_(query_done)
@@ -500,10 +540,12 @@ static int count_rows(struct db *h, const struct bound_filter *b, const struct p
 
     if (query_open(&q, h, plain ? by_status : any, err) < 0)
         return -1;
-    if (plain)
+    if (plain) {
         query_json(&q, 1, b->statuses);
-    else
+        query_i64(&q, 10, f->with_subs);
+    } else {
         bind_filter(&q, b, f);
+    }
     return query_count(&q, ret, err);
 }
 

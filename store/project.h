@@ -38,8 +38,12 @@ struct project {
 
     /* two ways (store/pair.h); set by whoever adds a reverse project: reverse, forward_id */
     bool reverse;
-    char forward_id[ID_MAX];  /* of a reverse project; else "" */
-    char reverse_id[ID_MAX];  /* the latest one that isn't deleted; "": there is none */
+    char forward_id[ID_MAX]; /* of a reverse project; else "" */
+    char reverse_id[ID_MAX]; /* the latest one that isn't deleted; "": there is none */
+    /* objects that join (store/modify.h) */
+    char parent_id[ID_MAX]; /* of a sub-project: the project that it joins; else "" */
+    char modifying[16];     /* "MODIFYING", "MERGING" or "" */
+
     struct json_object *turn; /* as docs/channel.md "turn" tells it; NULL: not yet */
 
     struct json_object *labels; /* array of {id, name, creator, type, count}; NULL: none. To add:
@@ -114,10 +118,13 @@ int store_project_pass(struct store *st, const char *id, const char *step, const
 int store_project_ticket(struct store *st, const char *id, const char *action, const char *user,
                          const char *told, int64_t *ret, struct err *err);
 
+/* What a RUNNING project shows while its objects change: RUNNING_MODIFYING, RUNNING_MERGING. */
+enum { PROJECT_MODIFYING = PS_MAX_, PROJECT_MERGING };
 struct project_filter {
     const char *search; /* part of name or id */
     const char *type;
-    unsigned statuses;               /* bit set of 1U << PS_…; 0: all but DELETED */
+    unsigned statuses;               /* bit set of 1U << PS_… (PROJECT_…); 0: all but DELETED */
+    bool with_subs;                  /* sub-projects, too (store/modify.h) */
     bool alarming;                   /* beside those of `statuses`: RUNNING ones with an alert */
     const char *const *label_ids;    /* with at least one of them; NULL-terminated or NULL */
     const char *const *source_types; /* NULL-terminated or NULL */

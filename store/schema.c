@@ -359,8 +359,35 @@ static const char v6[] =
                                    " DELETE FROM alert WHERE project_id = new.id;"
                                    " UPDATE project SET alarming = 0 WHERE id = new.id; END;";
 
-/* Changes of a running project's objects. */
-static const char v7[] = "";
+/*
+ * Changes of a running project's objects. `held`, `sub_held`: where the incremental workers wait
+ * for the hand-over; of a record that took effect at the target `held` stays.
+ */
+static const char v7[] =
+    "ALTER TABLE project ADD COLUMN parent_id TEXT REFERENCES project (id) ON DELETE SET NULL;"
+    "ALTER TABLE project ADD COLUMN modifying TEXT;"
+    "DROP INDEX project_created;" /* lists look at these two for every row */
+    "DROP INDEX project_modified;"
+    "DROP INDEX project_status;"
+    "CREATE INDEX project_created ON project (created_at, seq, status, modifying, parent_id);"
+    "CREATE INDEX project_modified ON project (modified_at, seq, status, modifying, parent_id);"
+    "CREATE INDEX project_status ON project (status, modifying, parent_id);"
+    "CREATE INDEX project_parent ON project (parent_id) WHERE parent_id IS NOT NULL;"
+    "CREATE TABLE modify_record ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT," /* the target remembers the last one in force */
+    " project_id TEXT NOT NULL REFERENCES project (id) ON DELETE CASCADE,"
+    " sub_id TEXT REFERENCES project (id) ON DELETE SET NULL,"
+    " type TEXT NOT NULL,"
+    " status TEXT NOT NULL,"
+    " mapping TEXT NOT NULL,"
+    " part TEXT NOT NULL,"
+    " error TEXT,"
+    " user TEXT NOT NULL,"
+    " held INTEGER, sub_held INTEGER,"
+    " created_at INTEGER NOT NULL, modified_at INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX modify_project ON modify_record (project_id, id);"
+    "CREATE INDEX modify_sub ON modify_record (sub_id) WHERE sub_id IS NOT NULL;";
 
 static const char *const steps[] = { v1, v2, v3, v4, v5, v6, v7 };
 _Static_assert(ARRAY_SIZE(steps) == SCHEMA_VERSION, "one step a version");

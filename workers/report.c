@@ -27,6 +27,7 @@ struct report {
     atomic_bool closing; /* we end the channel ourselves */
     atomic_uint_fast64_t rps, bps;
     _Atomic(struct json_object *) drain; /* not taken yet */
+    _Atomic(struct json_object *) objects;
     pthread_mutex_t stored_lock;
     struct json_object *stored;          /* not taken yet */
     atomic_int_fast64_t progress_due_ms; /* monotonic; progress before that is dropped */
@@ -85,6 +86,9 @@ static void handle(struct report *r, struct json_object *message)
     } else if (strcmp(t, "drain") == 0) {
         struct json_object *old = atomic_exchange(&r->drain, json_object_get(message));
         json_putp(&old);
+    } else if (strcmp(t, "objects") == 0) {
+        struct json_object *old = atomic_exchange(&r->objects, json_object_get(message));
+        json_putp(&old);
     } else {
         log_warn("report", "unknown_message", "t=%.32s", t);
     }
@@ -128,6 +132,11 @@ struct json_object *report_take_drain(struct report *r)
     return atomic_exchange(&r->drain, NULL);
 }
 
+struct json_object *report_take_objects(struct report *r)
+{
+    return atomic_exchange(&r->objects, NULL);
+}
+
 void report_free(struct report *r)
 {
     struct json_object *drain;
@@ -140,6 +149,8 @@ void report_free(struct report *r)
         (void)pthread_join(r->reader, NULL);
     }
     drain = report_take_drain(r);
+    json_putp(&drain);
+    drain = report_take_objects(r);
     json_putp(&drain);
     json_putp(&r->stored);
     (void)pthread_mutex_destroy(&r->stored_lock);

@@ -70,6 +70,8 @@ void report_error(struct report *r, const struct err *what, bool retrying);
 void report_done(struct report *r, struct json_object *info);
 /* report_take_drain(): the newest `drain` since the last call, the caller's; NULL: none. */
 struct json_object *report_take_drain(struct report *r);
+/* report_take_objects(): the newest `objects`, likewise (docs/object-changes.md). */
+struct json_object *report_take_objects(struct report *r);
 /* report_take_stored(): keys ([seq, n] each) of all `conflicts_stored` since the last call, the
  * caller's; NULL: none. */
 struct json_object *report_take_stored(struct report *r);

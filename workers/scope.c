@@ -170,12 +170,15 @@ void scope_free(struct scope *s)
     map_free(s->by_db);
     map_free(s->black_by_name);
     map_free(s->black_by_db);
+    scope_free(s->minus);
     free(s);
 }
 
 void scope_fold_case(struct scope *s, bool fold)
 {
     s->fold = fold;
+    if (s->minus != NULL)
+        scope_fold_case(s->minus, fold);
 }
 
 bool scope_folds_case(const struct scope *s)
@@ -346,8 +349,8 @@ static int match_wildcard(const struct scope *s, enum scope_kind kind, const cha
     return fill_object(ret, own, shared, d, to_db, to_name, err);
 }
 
-int scope_match(const struct scope *s, enum scope_kind kind, const char *db, const char *name,
-                struct scope_object *ret, struct err *err)
+static int match_own(const struct scope *s, enum scope_kind kind, const char *db, const char *name,
+                     struct scope_object *ret, struct err *err)
 {
     const struct db_entry *d;
     const struct entry *e;
@@ -365,6 +368,25 @@ int scope_match(const struct scope *s, enum scope_kind kind, const char *db, con
         return 0;
     return fill_object(ret, e, e, d, d->mapped,
                        e != NULL ? e->mapped_name : scope_cased(s->name_case, name, buf), err);
+}
+
+/* 1: it is among what is taken away. */
+static int taken_away(const struct scope *s, enum scope_kind kind, const char *db, const char *name,
+                      struct err *err)
+{
+    struct scope_object other = { 0 };
+    int got = s->minus == NULL ? 0 : scope_match(s->minus, kind, db, name, &other, err);
+
+    scope_object_done(&other);
+    return got;
+}
+
+int scope_match(const struct scope *s, enum scope_kind kind, const char *db, const char *name,
+                struct scope_object *ret, struct err *err)
+{
+    int away = taken_away(s, kind, db, name, err);
+
+    return away != 0 ? MIN(away, 0) : match_own(s, kind, db, name, ret, err);
 }
 
 void scope_object_done(struct scope_object *o)
@@ -385,7 +407,7 @@ bool scope_whole_db(const struct scope *s, const char *db)
 {
     const struct db_entry *d = scope_find_db(s->by_db, db, s->fold);
 
-    if (never_matches(s, db))
+    if (never_matches(s, db) || (s->minus != NULL && scope_may_match_db(s->minus, db)))
         return false;
     if (!s->wildcard)
         return d != NULL && d->whole;
@@ -450,8 +472,11 @@ int scope_each_named(const struct scope *s,
 {
     if (s->wildcard)
         return 0;
-    for (const struct entry *e = s->entries; e != NULL; e = e->next)
-        if (e->selects && fn(ctx, e->kind, e->db, e->name, err) < 0)
+    for (const struct entry *e = s->entries; e != NULL; e = e->next) {
+        int away = e->selects ? taken_away(s, e->kind, e->db, e->name, err) : 1;
+
+        if (away < 0 || (away == 0 && fn(ctx, e->kind, e->db, e->name, err) < 0))
             return -1;
+    }
     return 0;
 }

@@ -4,6 +4,7 @@
  * case when scope_fold_case() says that the source does so (lower_case_table_names <> 0).
  *
  * SPECIFIC: a database entry with neither `tables` nor `views` selects the whole database.
+ * `minus`, another transferMapping, is taken away from what is selected: docs/object-changes.md.
  * WILDCARD: rules `<db pattern>.<object pattern>` in tableAndViewWhiteList minus …BlackList (and
  * databasesBlack), applied to tables and views; `a.b=c.d` renames; specificTables/specificViews of
  * `databases` give renames, filters and columns for single objects.

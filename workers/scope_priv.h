@@ -55,6 +55,7 @@ struct scope {
     struct db_name *excluded;
     struct map *by_name, *by_db; /* folded key -> first of a chain */
     struct map *black_by_name, *black_by_db;
+    struct scope *minus; /* what is taken away from all that, or NULL */
 };
 
 /* The first of a chain, or NULL. */

@@ -529,6 +529,9 @@ int scope_new(struct json_object *mapping, struct scope **ret, struct err *err)
     strbuf_done(&f.text);
     if (rc < 0)
         return -1;
+    if (json_get(mapping, "minus") != NULL &&
+        scope_new(json_get(mapping, "minus"), &s->minus, err) < 0)
+        return -1;
     *ret = take_ptr(s);
     return 0;
 }

@@ -25,6 +25,10 @@ SPECIAL = {
     **{f"incr.{point}": "two directions, test_pair" for point in ("turn.before", "turn.mid", "canary.before")},
     **{f"incr.{point}": "a conflict, test_two_way_kill" for point in
        ("conflict.before_send", "conflict.before_delete", "resolve.before_act", "resolve.before_commit", "remedy.before_state")},
+    **{point: "changed objects, test_modify" for point in
+       ("incr.objects.held", *(f"objects.{when}" for when in
+        ("fork.before_commit", "fork.after", "join.before_catalog", "join.after", "change.taken", "change.before",
+         "change.before_commit", "change.after")))},
     **{f"incr.ddl.{when}": "a schema change, test_ddl_kill" for when in
        ("before_intent", "after_intent", "after_run", "before_commit", "after_commit", "shadow")},
 }

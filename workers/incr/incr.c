@@ -82,6 +82,7 @@ int incr_run(struct worker *w, struct err *err)
     int got = -1;
 
     drain_ask(&y.drain, json_get(w->task->doc, "drain"));
+    objects_ask(&y.objects, json_get(w->task->doc, "objects"));
     y.throttle = throttle_new(w->report);
     if (y.throttle == NULL)
         return err_set(err, ERR_NOMEM, "no memory for the throttle");

@@ -74,6 +74,8 @@ static int open_connections(struct session *s, struct err *err)
                          pair_source(s->pair)->identity, err) < 0)
         return -1;
     s->sync->last = s->fence;
+    if (objects_check(s, err) < 0)
+        return -1;
     for (unsigned i = 0; i < s->sync->lanes; i++) {
         if (conn_open(sink_of(s), &lane, &s->lane_conns[i], err) < 0 ||
             control_register(s->lane_conns[i], &s->fence, err) < 0)
@@ -278,7 +280,10 @@ static int open_reader(struct session *s, struct err *err)
     _cleanup_(strbuf_done)
     struct strbuf dir = STRBUF(4096);
 
-    strbuf_addf(&dir, "%s/relay", s->sync->w->task->data_dir);
+    /* a sub-project reads that of the project that it joins */
+    strbuf_addf(&dir, "%s/relay",
+                json_get_str(json_get(s->sync->w->task->doc, "joins"), "dataDir",
+                             s->sync->w->task->data_dir));
     if (strbuf_check(&dir, err) < 0)
         return -1;
     if (relay_reader_open(strbuf_str(&dir), &s->cp.pos, &s->reader, err) < 0)
@@ -593,8 +598,16 @@ static int loop(struct session *s, struct err *err)
         struct record r;
         int got;
 
-        if (session_tick(s, err) < 0)
+        if (session_tick(s, err) < 0 || (got = objects_step(s, err)) < 0)
             return -1;
+        if (got > 0) {
+            s->drain_at = 0;
+            if (pool_idle(s->pool))
+                (void)report_sleep(s->sync->w->report, DRAIN_MS); /* the tick sees a stop */
+            else
+                pool_wait(s->pool, DRAIN_MS);
+            continue;
+        }
         got = relay_reader_next(s->reader, &r, err);
         if (got < 0)
             return -1;

@@ -14,6 +14,7 @@
 #include "workers/incr/drain.h"
 #include "workers/incr/group.h"
 #include "workers/incr/lane.h"
+#include "workers/incr/objects.h"
 #include "workers/incr/pair.h"
 #include "workers/incr/plan.h"
 #include "workers/incr/rogue.h"
@@ -40,6 +41,7 @@ struct sync {
     struct pair *pair;
     struct rogues *rogues; /* NULL: two-way, or not wanted */
     struct drain drain;
+    struct objects_ask objects;
     struct conflicts conflicts;
     uint64_t careful_seq; /* this group met a conflict while it was streamed: row by row; 0: none */
     struct fence last;    /* of this process's last session; epoch 0: none yet */

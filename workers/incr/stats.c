@@ -132,6 +132,20 @@ static struct json_object *step_info(struct session *s, const struct pool_stats 
     return o;
 }
 
+/* Within the threshold; a sub-project is measured by the project that it joins. */
+static bool caught_up(struct session *s, int64_t lag_ms)
+{
+    struct err err = { 0 };
+    int got;
+
+    if (json_get(s->sync->w->task->doc, "joins") == NULL)
+        return lag_ms <= (int64_t)s->sync->w->task->lag_threshold_s * 1000 + 999;
+    got = objects_ready(s, &err);
+    if (got < 0)
+        log_err(LOG_WARN, "incr", "ready_unknown", &err); /* the connection's next user sees it */
+    return got > 0;
+}
+
 void stats_report(struct session *s)
 {
     struct report *r = s->sync->w->report;
@@ -141,7 +155,7 @@ void stats_report(struct session *s)
     pool_stats(s->pool, &p);
     report_checkpoint(r, s->applied_us / US_PER_S, s->cp.pos.file, s->cp.pos.offset,
                       s->cp.gtid_set);
-    if (!s->sync->ready_told && lag_ms <= (int64_t)s->sync->w->task->lag_threshold_s * 1000 + 999) {
+    if (!s->sync->ready_told && caught_up(s, lag_ms)) {
         s->sync->ready_told = true;
         log_info("incr", "caught_up", "lag_ms=%lld", (long long)lag_ms);
         report_ready(r);

@@ -68,17 +68,6 @@ static int damaged(struct err *err)
     return err_set(err, ERR_CONTROL_SCHEMA, "damaged rows of an XA transaction (cw_xa)");
 }
 
-static int take_plan(struct session *s, struct image *im, struct err *err)
-{
-    im->plan = plans_find(s->plans, im->map->db, im->map->table);
-    if (im->plan != NULL)
-        return 0;
-    return err_set(err, ERR_CONTROL_SCHEMA,
-                   "%s.%s, which a prepared XA transaction has changed, is not in the project any "
-                   "more",
-                   im->map->db, im->map->table);
-}
-
 struct running {
     struct session *s;
     const struct image *im;
@@ -104,9 +93,9 @@ static int take_record(struct session *s, const uint8_t *data, size_t len, struc
 
     if (len == 0 || data[0] != FORMAT || image_take(data + 1, len - 1, &im, &mem) < 0)
         return damaged(err);
-    if (take_plan(s, &im, err) < 0)
-        return -1;
-    if (in_snapshot(s, im.plan))
+    /* while it is prepared nobody can rename or drop the table: it was taken out of the project */
+    im.plan = plans_find(s->plans, im.map->db, im.map->table);
+    if (im.plan == NULL || in_snapshot(s, im.plan))
         return 0;
     im.mode.row_check = s->changer.row_check && !im.mode.safe && !im.mode.loose;
     im.first_stmt = s->txn->stmt_count;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "workers/mysql/control.h"
+#include "workers/mysql/control_objects.h"
 
 #include "base/banned.h"
 
@@ -29,6 +29,24 @@ static bool ending(struct keeper *k)
     return yes || report_stopping(k->worker->report);
 }
 
+/*
+ * What a sub-project still has to read. Asked for after the project's own checkpoint: whoever has
+ * begun before that one was written is seen.
+ */
+static int behind(struct conn *c, const struct task *t, struct checkpoint *cp, struct err *err)
+{
+    char child[ID_MAX];
+    struct checkpoint its = { 0 };
+    int got = control_child(c, t->control_schema, t->project_id, child, err);
+
+    if (got > 0)
+        got = control_checkpoint_get(c, t->control_schema, child, "incr", &its, err);
+    if (got > 0 && binlog_pos_cmp(&its.pos, &cp->pos) < 0)
+        cp->pos = its.pos;
+    checkpoint_done(&its);
+    return got < 0 ? -1 : 0;
+}
+
 /* Opens a connection when there is none; a failure is only noted, the next round tries again. */
 static void look(struct keeper *k, struct conn **c)
 {
@@ -40,6 +58,8 @@ static void look(struct keeper *k, struct conn **c)
 
     if (*c != NULL || conn_open(&t->ends[END_SINK], &o, c, &err) == 0)
         got = control_checkpoint_get(*c, t->control_schema, t->project_id, "incr", &cp, &err);
+    if (got > 0 && behind(*c, t, &cp, &err) < 0)
+        got = -1;
     if (got > 0) {
         (void)pthread_mutex_lock(&k->lock);
         k->applied = cp.pos;

@@ -1,6 +1,7 @@
 #include "workers/start/start_xa.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,6 +141,28 @@ static int wait_over(struct worker *w, struct conn *source, const struct xids *x
         if (report_sleep(w->report, POLL_MS))
             return err_set(err, ERR_CANCELLED, "asked to stop");
     }
+}
+
+int start_xa_over(struct worker *w, struct conn *sink, struct conn *source, struct err *err)
+{
+    const struct task *t = w->task;
+    _cleanup_(result_done)
+    struct result r = { 0 };
+    _cleanup_(xids_done)
+    struct xids x = { 0 };
+    int got;
+
+    if (control_ask(sink, t->control_schema, &r, err,
+                    "SELECT xid FROM @cw_xa WHERE project = %q AND part = 0", t->project_id) < 0)
+        return -1;
+    while ((got = result_next(&r, err)) == 1) {
+        xid_text xid = "";
+
+        (void)snprintf(xid, sizeof(xid), "%s", result_str(&r, 0, ""));
+        if (add(&x, xid, err) < 0)
+            return -1;
+    }
+    return got < 0 ? -1 : x.count == 0 ? 0 : wait_over(w, source, &x, err);
 }
 
 /* 1: over, with `ret`; 0: take another position; -1. `sink` NULL: no copy follows. */

@@ -27,4 +27,11 @@ int start_find_xa(struct worker *w, const struct fence *f, struct conn *sink, st
 int start_now_xa(struct worker *w, struct conn *c, const struct dialect *d, struct checkpoint *ret,
                  struct err *err);
 
+/*
+ * start_xa_over() - waits until the transactions that are noted for the project as known are over
+ *
+ * Errors: ERR_TIMEOUT, ERR_CANCELLED.
+ */
+int start_xa_over(struct worker *w, struct conn *sink, struct conn *source, struct err *err);
+
 #endif

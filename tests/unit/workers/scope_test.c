@@ -505,6 +505,37 @@ static void category_is_read_in_every_spelling(void **state)
     assert_int_equal(err.code, ERR_PARAM);
 }
 
+/* What joins or leaves a running project is a selection without another one. */
+static void a_selection_without_another(void **state)
+{
+    _cleanup_(scope_freep)
+    struct scope *listed = must_scope("{'mode':'SPECIFIC','databases':[{'name':'a'},{'name':'b','"
+                                      "tables':[{'name':'t'},{'name':'u'}]}],"
+                                      "'minus':{'mode':'SPECIFIC','databases':[{'name':'a','tables'"
+                                      ":[{'name':'t'}]},{'name':'b','tables':[{'name':'t'}]}]}}");
+    _cleanup_(scope_freep)
+    struct scope *both = must_scope(
+        "{'mode':'WILDCARD','tableAndViewWhiteList':['a.*','b.*'],'minus':{'mode':'WILDCARD',"
+        "'tableAndViewWhiteList':['a.*','b.*'],'minus':{'mode':'WILDCARD','tableAndViewWhiteList':["
+        "'b.x*','c.*']}}}");
+
+    (void)state;
+    expect(listed, "t:a|t", "");
+    expect(listed, "t:a|u", "a|u");
+    expect(listed, "v:a|t", "a|t"); /* a view of that name is another object */
+    expect(listed, "t:b|t", "");
+    expect(listed, "t:b|u", "b|u");
+    expect(listed, "t:a|T", "a|T");
+    scope_fold_case(listed, true);
+    expect(listed, "t:a|T", "");
+    assert_false(scope_whole_db(listed, "a"));
+    assert_true(scope_may_match_db(listed, "a"));
+    expect(both, "t:a|x", ""); /* what both have */
+    expect(both, "t:b|x1", "b|x1");
+    expect(both, "t:b|y", "");
+    expect(both, "t:c|x", "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -522,6 +553,7 @@ int main(void)
         cmocka_unit_test(every_upper_case_folds_back),
         cmocka_unit_test(only_what_nothing_names_gets_a_case),
         cmocka_unit_test(kinds_of_single_objects),
+        cmocka_unit_test(a_selection_without_another),
         cmocka_unit_test(category_is_read_in_every_spelling),
     };
 
