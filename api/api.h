@@ -66,8 +66,9 @@ struct api_stream {
 };
 
 struct api_answer {
-    int status; /* of HTTP */
-    char *text; /* JSON; free() it */
+    int status;        /* of HTTP */
+    int retry_after_s; /* 0: no advice of that kind */
+    char *text;        /* JSON; free() it */
     size_t len;
     struct api_stream stream; /* instead of a text when it has read(); then done() is yours */
 };

@@ -253,6 +253,9 @@ static void give(enum dialect dialect, struct json_object *envelope, const struc
     ret->status = err == NULL              ? 200
                   : dialect == DIALECT_RPC ? rpc_http_status(err->code)
                                            : envelope_http_status(err);
+    ret->retry_after_s = err != NULL && (err->code == ERR_THROTTLED || err->code == ERR_NONCES_FULL)
+                             ? RETRY_AFTER_S
+                             : 0;
     ret->text = text == NULL ? NULL : strdup(text);
     ret->len = ret->text == NULL ? 0 : strlen(ret->text);
 }

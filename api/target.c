@@ -10,10 +10,9 @@
 #include "base/banned.h"
 
 /* The first that is there; the same in requests and in answers that are objects. */
-static const char *const id_fields[] = { "accessKeyId", "id",         "projectId", "recordId",
-                                         "precheckId",  "labelId",    "username",  "endpointId",
-                                         "workerId",    "projectIds", "webhookId" };
-static const char *const name_fields[] = { "username", "name", "labelName", "key" };
+static const char *const id_fields[] = { "accessKeyId", "id",      "projectId",  "recordId",
+                                         "precheckId",  "labelId", "endpointId", "projectIds" };
+static const char *const name_fields[] = { "name", "username", "labelName" };
 
 /* Cut, and without what would break a line: it may come from a body that nobody has checked. */
 static void keep(const char *text, char to[static TARGET_MAX])
@@ -47,13 +46,15 @@ void target_of(struct json_object *request, struct json_object *data, struct tar
         (void)find(request, id_fields, ARRAY_SIZE(id_fields), ret->id);
         (void)find(request, name_fields, ARRAY_SIZE(name_fields), ret->name);
     }
-    /* what was made: its id is only in the answer */
-    if (ret->id[0] != '\0' && strcmp(ret->id, ret->name) != 0)
+    if (ret->id[0] != '\0')
         return;
+    /* what was made: its id is only in the answer */
     if (json_object_is_type(data, json_type_string))
         keep(json_object_get_string(data), ret->id);
     else if (json_object_is_type(data, json_type_object))
         (void)find(data, id_fields, ARRAY_SIZE(id_fields), ret->id);
-    if (strcmp(ret->id, ret->name) == 0)
+    if (ret->id[0] == '\0') { /* users are known by name, and so is what was not made */
+        memcpy(ret->id, ret->name, sizeof(ret->id));
         ret->name[0] = '\0';
+    }
 }

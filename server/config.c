@@ -52,8 +52,10 @@ static const struct setting settings[] = {
     { "alert_resend_seconds", ST_INT, AT(alert_resend_s),  0,    2592000,     "3600",             NULL, "webhooks are told again of what still fires after so long; 0: never" },
     { "alert_free_bytes", ST_INT,  AT(alert_free_bytes),   0,    INT64_MAX,   "2147483648",       NULL, "less free disk below the data directory alarms" },
     { "metrics_auth",     ST_BOOL, AT(metrics_auth),       0,    0,           "false",            NULL, "GET /metrics wants credentials; on an address that is not loopback it always does" },
+    { "tls_cert_file",    ST_TEXT, AT(tls_cert_file),      0,    0,           NULL,               NULL, "certificate and chain (PEM): serve HTTPS; read again on SIGHUP" },
+    { "tls_key_file",     ST_TEXT, AT(tls_key_file),       0,    0,           NULL,               NULL, "its private key (PEM), mode 0600 or 0640" },
     { "worker_path",      ST_TEXT, AT(worker_path),        0,    0,           NULL,               NULL, "the worker program; causeway-worker beside the daemon when not set" },
-    { "allow_public_plaintext", ST_BOOL, AT(allow_public_plaintext), 0, 0,    "false",            NULL, "serve without encryption on an address that is not loopback" },
+    { "allow_public_plaintext", ST_BOOL, AT(allow_public_plaintext), 0, 0,    "false",            NULL, "serve without TLS on an address that is not loopback" },
 #ifdef CAUSEWAY_FAULTS
     { "fault_dir",        ST_TEXT, AT(fault_dir),          0,    0,           NULL,               NULL, "folder of armed fault points (test builds only)" },
 #endif
@@ -74,6 +76,8 @@ void config_done(struct config *c)
     free(c->fault_dir);
     free(c->log_format);
     free(c->log_level);
+    free(c->tls_cert_file);
+    free(c->tls_key_file);
     *c = (struct config){ 0 };
 }
 

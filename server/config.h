@@ -25,6 +25,7 @@ struct config {
     char *data_dir, *listen, *web_dir, *worker_path, *fault_dir;
     char *log_format, *log_level;
     int64_t max_connections_per_peer, head_seconds, idle_seconds, request_seconds;
+    char *tls_cert_file, *tls_key_file;
     int64_t http_threads, max_body_bytes, max_connections, max_workers;
     int64_t conflicts_max, conflicts_days;
     int64_t requests_per_second, requests_burst;

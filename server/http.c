@@ -18,7 +18,9 @@
 #include "server/content.h"
 #include "server/http_strict.h"
 #include "server/metrics.h"
+#include "server/origin.h"
 #include "server/rpc.h"
+#include "server/tls.h"
 
 #include "base/banned.h"
 
@@ -90,6 +92,8 @@ static enum MHD_Result queue_as(struct http *h, struct MHD_Connection *conn, uns
     for (size_t i = 0; i < ARRAY_SIZE(common_headers); i++)
         (void)MHD_add_response_header(response, common_headers[i].name, common_headers[i].value);
     (void)MHD_add_response_header(response, "Content-Type", type);
+    if (h->on.tls) /* RFC 6797: a year; browsers heed it for host names only */
+        (void)MHD_add_response_header(response, "Strict-Transport-Security", "max-age=31536000");
     if (status == MHD_HTTP_UNAUTHORIZED)
         (void)MHD_add_response_header(response, "WWW-Authenticate",
                                       rpc ? rpc_challenge : basic_challenge);
@@ -181,6 +185,28 @@ static enum MHD_Result send_stream(struct http *h, struct MHD_Connection *conn,
 
 /* ------------------------------------------------------------------ routes */
 
+/* What an action has answered, in either dialect. */
+static enum MHD_Result send_answer(struct http *h, struct MHD_Connection *conn, struct request *r,
+                                   const struct api_answer *a, bool rpc)
+{
+    char seconds[16], ms[16];
+    struct MHD_Response *response;
+
+    if (a->stream.read != NULL)
+        return send_stream(h, conn, &a->stream);
+    if (a->text == NULL)
+        return MHD_NO;
+    r->large = a->len > LARGE_BYTES;
+    response = MHD_create_response_from_buffer(a->len, a->text, MHD_RESPMEM_MUST_FREE);
+    if (response != NULL && a->retry_after_s > 0) {
+        (void)snprintf(seconds, sizeof(seconds), "%d", a->retry_after_s);
+        (void)snprintf(ms, sizeof(ms), "%d", a->retry_after_s * 1000);
+        (void)MHD_add_response_header(response, "Retry-After", seconds);
+        (void)MHD_add_response_header(response, "x-acs-retry-after", ms); /* oms-api.md 1.8 */
+    }
+    return queue_as(h, conn, (unsigned)a->status, "application/json", rpc, response);
+}
+
 static enum MHD_Result serve_api(struct http *h, struct MHD_Connection *conn, struct request *r)
 {
     const char *action = MHD_lookup_connection_value(conn, MHD_GET_ARGUMENT_KIND, "Action");
@@ -196,32 +222,18 @@ static enum MHD_Result serve_api(struct http *h, struct MHD_Connection *conn, st
         .action = action, .who = &r->who, .body = strbuf_str(&r->body), .len = r->body.len
     };
     api_call(h->on.api, &rq, &a);
-    if (a.stream.read != NULL)
-        return send_stream(h, conn, &a.stream);
-    r->large = a.len > LARGE_BYTES;
-    return send_text(h, conn, (unsigned)a.status, "application/json", a.text, a.len);
+    return send_answer(h, conn, r, &a, false);
 }
 
 static enum MHD_Result serve_rpc(struct http *h, struct MHD_Connection *conn, struct request *r)
 {
     struct api_answer a = { 0 };
-    char retry_ms[16];
-    struct MHD_Response *response;
 
     if (r->err.code != ERR_NONE)
         api_refuse(DIALECT_RPC, &r->err, &a);
     else
         rpc_answer(r->rpc, h->on.api, h->nonces, strbuf_str(&r->body), r->body.len, &a);
-    if (a.stream.read != NULL)
-        return send_stream(h, conn, &a.stream);
-    if (a.text == NULL)
-        return MHD_NO;
-    r->large = a.len > LARGE_BYTES;
-    response = MHD_create_response_from_buffer(a.len, a.text, MHD_RESPMEM_MUST_FREE);
-    (void)snprintf(retry_ms, sizeof(retry_ms), "%d", RETRY_AFTER_S * 1000);
-    if (response != NULL && a.status == MHD_HTTP_TOO_MANY_REQUESTS)
-        (void)MHD_add_response_header(response, "x-acs-retry-after", retry_ms);
-    return queue_as(h, conn, (unsigned)a.status, "application/json", true, response);
+    return send_answer(h, conn, r, &a, true);
 }
 
 static enum MHD_Result serve_health(struct http *h, struct MHD_Connection *conn, struct request *r)
@@ -356,6 +368,18 @@ static const char *header(struct MHD_Connection *conn, const char *name)
     return MHD_lookup_connection_value(conn, MHD_HEADER_KIND, name);
 }
 
+static bool is_foreign(struct MHD_Connection *conn)
+{
+    const struct origin o = { .fetch_site = header(conn, "Sec-Fetch-Site"),
+                              .origin = header(conn, "Origin"),
+                              .referer = header(conn, "Referer"),
+                              .host = header(conn, "Host"),
+                              .content_type = header(conn, "Content-Type"),
+                              .user_agent = header(conn, "User-Agent") };
+
+    return origin_is_foreign(&o);
+}
+
 /*
  * Refuses before the body is kept: an unknown caller must not cost memory. The answer waits for
  * the end of the body, because most clients read nothing before they have sent everything.
@@ -363,7 +387,7 @@ static const char *header(struct MHD_Connection *conn, const char *name)
 static void begin(struct http *h, struct MHD_Connection *conn, const char *method, const char *path,
                   struct request *r)
 {
-    const char *site = header(conn, "Sec-Fetch-Site"), *length = header(conn, "Content-Length");
+    const char *length = header(conn, "Content-Length");
     char peer[PEER_LEN];
     int64_t len;
 
@@ -385,8 +409,7 @@ static void begin(struct http *h, struct MHD_Connection *conn, const char *metho
         (void)auth_basic(h->on.auth, header(conn, "Authorization"), peer, &r->who, &r->err);
     if (!r->is_api && !r->is_rpc)
         return;
-    /* another site's page in a browser that has our credentials */
-    if (site != NULL && strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0)
+    if (is_foreign(conn))
         (void)err_set(&r->err, ERR_FORBIDDEN, "calls from pages of other sites are refused");
     else if (r->is_rpc)
         (void)rpc_begin(h->on.auth, conn, peer, &r->rpc, &r->err);
@@ -551,12 +574,12 @@ static int bind_socket(struct http *h, struct err *err)
     if (r != 0)
         return err_set(err, ERR_CONFIG, "listen: %s: %s", host, gai_strerror(r));
     h->public = !is_loopback(found->ai_addr);
-    if (h->public && !h->on.allow_public) {
+    if (h->public && !h->on.tls && !h->on.allow_public) {
         (void)err_set(err, ERR_CONFIG,
                       "listen: %s is not a loopback address, and passwords would travel in clear",
                       host);
-        return err_advise(err, "Put a TLS proxy in front of a loopback address, or set "
-                               "allow_public_plaintext = true.");
+        return err_advise(err, "Set tls_cert_file and tls_key_file, put a TLS proxy in front of a "
+                               "loopback address, or set allow_public_plaintext = true.");
     }
     h->fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (h->fd < 0)
@@ -595,6 +618,7 @@ int http_start(struct http *h, struct err *err)
         { MHD_OPTION_END, 0, NULL },
         { MHD_OPTION_END, 0, NULL },
     };
+    unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG;
 
     struct conns_options limits = { .max = h->on.max_connections,
                                     .head_s = h->on.head_s,
@@ -606,11 +630,14 @@ int http_start(struct http *h, struct err *err)
     if (h->on.threads > 1) /* a pool of one is refused */
         options[5] =
             (struct MHD_OptionItem){ MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)h->on.threads, NULL };
-    h->daemon =
-        MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-                         on_request, h, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
-                         MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_NOTIFY_CONNECTION,
-                         conns_notify, h->conns, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+    if (h->on.tls)
+        flags |= MHD_USE_TLS;
+    h->daemon = MHD_start_daemon(
+        flags, 0, NULL, NULL, on_request, h, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, conns_notify,
+        h->conns, MHD_OPTION_ARRAY, options,
+        h->on.tls ? MHD_OPTION_HTTPS_CERT_CALLBACK : MHD_OPTION_END, tls_certificate,
+        MHD_OPTION_HTTPS_PRIORITIES, TLS_PRIORITIES, MHD_OPTION_END);
     if (h->daemon == NULL)
         return err_set_sys(err, ERR_IO, "start to serve on %s", h->address);
     h->fd = -1; /* now the library's */

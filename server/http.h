@@ -17,6 +17,7 @@ struct http_options { /* all borrowed */
     const char *listen;  /* host:port */
     const char *web_dir; /* or NULL: built in */
     bool metrics_auth;   /* /metrics wants credentials on loopback, too */
+    bool tls;            /* tls_open() has been called */
     bool allow_public;
     unsigned threads, max_connections;
     unsigned max_per_peer;              /* connections of one address; 0: no limit of its own */

@@ -17,6 +17,7 @@
 #include "server/config.h"
 #include "server/datadir.h"
 #include "server/http.h"
+#include "server/tls.h"
 
 #include "base/banned.h"
 
@@ -32,6 +33,7 @@ struct server {
     struct flow *flow;
     struct limits *limits;
     struct audit *audit;
+    struct tls *tls; /* NULL: plain HTTP */
     struct auth *auth;
     struct api *api;
     struct http *http;
@@ -41,6 +43,7 @@ struct server {
 static void server_done(struct server *s)
 {
     http_close(s->http);
+    tls_close(s->tls);
     api_free(s->api);
     auth_free(s->auth);
     audit_free(s->audit);
@@ -161,6 +164,9 @@ static int open_all(struct server *s, struct err *err)
                                 .notify = s->notify };
     if (api_new(&api, &s->api, err) < 0)
         return -1;
+    if ((c->tls_cert_file != NULL || c->tls_key_file != NULL) &&
+        tls_open(c->tls_cert_file, c->tls_key_file, &s->tls, err) < 0)
+        return -1;
     http = (struct http_options){ .api = s->api,
                                   .auth = s->auth,
                                   .store = s->store,
@@ -168,6 +174,7 @@ static int open_all(struct server *s, struct err *err)
                                   .listen = c->listen,
                                   .web_dir = c->web_dir,
                                   .metrics_auth = c->metrics_auth,
+                                  .tls = s->tls != NULL,
                                   .allow_public = c->allow_public_plaintext,
                                   .threads = (unsigned)c->http_threads,
                                   .max_connections = (unsigned)c->max_connections,
@@ -186,7 +193,20 @@ static void tick(struct server *s)
     auth_tick(s->auth);
 }
 
-/* Until SIGTERM or SIGINT. A hang-up has no meaning here: there is no file to open anew. */
+/* A hang-up: whoever has renewed the certificate says so with it. */
+static void reload(struct server *s)
+{
+    struct err err = { 0 };
+
+    if (s->tls == NULL)
+        return;
+    if (tls_reload(s->tls, &err) < 0)
+        log_err(LOG_ERROR, "server", "tls_reload_failed", &err); /* the old one goes on */
+    else
+        log_info("server", "tls_reloaded", "file=%s", s->config.tls_cert_file);
+}
+
+/* Until SIGTERM or SIGINT. */
 static void wait_for_end(struct server *s)
 {
     struct pollfd fd = { .fd = s->signals, .events = POLLIN };
@@ -204,8 +224,10 @@ static void wait_for_end(struct server *s)
             continue;
         if (n != (ssize_t)sizeof(info))
             return;
-        if (info.ssi_signo == SIGHUP)
+        if (info.ssi_signo == SIGHUP) {
+            reload(s);
             continue;
+        }
         log_info("server", "stopping", "signal=%u", info.ssi_signo);
         return;
     }
