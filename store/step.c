@@ -130,7 +130,9 @@ static int add_row(struct query *q, const char *project_id, struct step_rows *to
 int store_step_list(struct store *st, const char *project_id, struct step **ret, size_t *ret_count,
                     struct err *err)
 {
-    static const char sql[] = "SELECT " COLUMNS " FROM step WHERE project_id = ?1 ORDER BY place";
+    static const char sql[] = "SELECT " COLUMNS " FROM step WHERE project_id = ?1 AND EXISTS"
+                              " (SELECT 1 FROM project WHERE id = ?1 AND status <> 'DELETED')"
+                              " ORDER BY place";
     _cleanup_(step_rows_done)
     struct step_rows list = { 0 };
     _cleanup_(store_return)
