@@ -10,7 +10,7 @@
 
 struct call {
     struct api *api;
-    const struct api_options *on; /* store, flow, box */
+    const struct api_options *on; /* store, flow, box, … */
     const struct account *who;
     struct json_object *raw;  /* the body as sent, or NULL; only where `in` can't say it */
     struct json_object *in;   /* valid: what the action's fields made of the body */
@@ -34,12 +34,18 @@ struct action {
 
 extern const struct action actions[];
 extern const size_t actions_count;
+/* action_reason(): why an action without a handler has none. */
+const char *action_reason(const char *name);
 
 /* Lock of read-change-write of a project's configuration: one daemon a store, so this is enough. */
 pthread_mutex_t *api_config_lock(struct api *api);
 
 int source_create_mysql(struct call *c, struct err *err);
 int source_create_oceanbase(struct call *c, struct err *err);
+int source_create_oms_mysql(struct call *c, struct err *err);
+int source_create_pair(struct call *c, struct err *err);
+int source_create_odp(struct call *c, struct err *err);
+int source_create_polardb(struct call *c, struct err *err);
 int source_list(struct call *c, struct err *err);
 int source_delete(struct call *c, struct err *err);
 int source_update(struct call *c, struct err *err);
@@ -61,6 +67,12 @@ int project_describe(struct call *c, struct err *err);
 int project_steps(struct call *c, struct err *err);
 int project_progress(struct call *c, struct err *err);
 int project_events(struct call *c, struct err *err);
+
+int component_list(struct call *c, struct err *err);
+int component_update_store(struct call *c, struct err *err);
+int component_update_import(struct call *c, struct err *err);
+int component_update_sync(struct call *c, struct err *err);
+int region_list(struct call *c, struct err *err);
 
 int label_create(struct call *c, struct err *err);
 int label_list(struct call *c, struct err *err);
@@ -112,10 +124,14 @@ int webhook_test(struct call *c, struct err *err);
 
 int precheck_submit(struct call *c, struct err *err);
 int precheck_result(struct call *c, struct err *err);
+int precheck_run(struct call *c, struct err *err);
+int precheck_skip(struct call *c, struct err *err);
 
 extern const struct field step_metric_fields[], list_alert_fields[], create_webhook_fields[];
 extern const struct field webhook_id_fields[];
 extern const struct field create_mysql_fields[], create_oceanbase_fields[], list_source_fields[];
+extern const struct field create_oms_mysql_fields[], create_pair_fields[], create_odp_fields[];
+extern const struct field create_polardb_fields[], component_fields[], skip_item_fields[];
 extern const struct field list_project_fields[], submit_precheck_fields[], precheck_result_fields[];
 extern const struct field create_user_fields[], list_user_fields[], update_user_fields[];
 extern const struct field delete_user_fields[], change_password_fields[];

@@ -1,5 +1,7 @@
 #include "api/action.h"
 
+#include <string.h>
+
 #include "api/project_body.h"
 
 #include "base/banned.h"
@@ -53,14 +55,14 @@ const struct action actions[] = {
 
     /* documented by OMS (oms-api.md 1.9), not built yet */
     { "DescribeProjectStepMetric",   NULL,                   ROLE_VIEWER,   false, step_metric_fields,   metric_describe },
-    { "DescribeProjectComponents",   NULL,                   ROLE_VIEWER,   false, NOT_BUILT },
+    { "DescribeProjectComponents",   NULL,                   ROLE_VIEWER,   false, project_id_fields, component_list },
     { "ListProjectFullVerifyResult", NULL,                   ROLE_VIEWER,   false, NOT_BUILT },
     { "StartProjectsByLabel",        NULL,                   ROLE_OPERATOR, true,  label_id_fields, label_start },
     { "StopProjectsByLabel",         NULL,                   ROLE_OPERATOR, true,  label_id_fields, label_stop },
-    { "CreateOmsMysqlDataSource",    NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
-    { "CreateMySQLMasterSlaveDataSource", NULL,              ROLE_OPERATOR, true,  NOT_BUILT },
-    { "CreateOceanBaseODPDataSource", NULL,                  ROLE_OPERATOR, true,  NOT_BUILT },
-    { "CreatePolarDBDataSource",     "CreatePilarDBDataSource", ROLE_OPERATOR, true, NOT_BUILT },
+    { "CreateOmsMysqlDataSource",    NULL,                   ROLE_OPERATOR, true,  create_oms_mysql_fields, source_create_oms_mysql },
+    { "CreateMySQLMasterSlaveDataSource", NULL,              ROLE_OPERATOR, true,  create_pair_fields, source_create_pair },
+    { "CreateOceanBaseODPDataSource", NULL,                  ROLE_OPERATOR, true,  create_odp_fields, source_create_odp },
+    { "CreatePolarDBDataSource",     "CreatePilarDBDataSource", ROLE_OPERATOR, true, create_polardb_fields, source_create_polardb },
     { "CreateRdsPostgreSQLDataSource", NULL,                 ROLE_OPERATOR, true,  NOT_BUILT },
     { "CreateLabel",                 NULL,                   ROLE_OPERATOR, true,  create_label_fields, label_create },
     { "ListAllLabels",               NULL,                   ROLE_VIEWER,   false, no_fields, label_list },
@@ -72,12 +74,12 @@ const struct action actions[] = {
     { "CheckHasConvertedObjects",    NULL,                   ROLE_VIEWER,   false, NOT_BUILT },
     { "DownloadConvertedObjectsAsync", NULL,                 ROLE_VIEWER,   false, NOT_BUILT },
     { "GetDownloadConvertedObjectsResult", NULL,             ROLE_VIEWER,   false, NOT_BUILT },
-    { "DescribeRegions",             NULL,                   ROLE_VIEWER,   false, NOT_BUILT },
+    { "DescribeRegions",             NULL,                   ROLE_VIEWER,   false, no_fields, region_list },
     { "ListFullVerifyInconsistenciesResult", NULL,           ROLE_VIEWER,   false, NOT_BUILT },
     { "ListFullVerifyCorrectionsResult", NULL,               ROLE_VIEWER,   false, NOT_BUILT },
-    { "UpdateStore",                 NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
-    { "UpdateFullImport",            NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
-    { "UpdateIncrSync",              NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
+    { "UpdateStore",                 NULL,                   ROLE_OPERATOR, true,  component_fields, component_update_store },
+    { "UpdateFullImport",            NULL,                   ROLE_OPERATOR, true,  component_fields, component_update_import },
+    { "UpdateIncrSync",              NULL,                   ROLE_OPERATOR, true,  component_fields, component_update_sync },
     { "UpdateFullVerification",      NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
     { "ListWorkerInstances",         NULL,                   ROLE_VIEWER,   false, NOT_BUILT },
     { "ReleaseWorkerInstance",       NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
@@ -94,11 +96,38 @@ const struct action actions[] = {
     { "UpdateProjectLabels",         NULL,                   ROLE_OPERATOR, true,  update_project_label_fields, label_set },
     { "RenameProject",               "UpdateProjectName",    ROLE_OPERATOR, true,  rename_project_fields, project_rename },
     { "UpdateProjectImportance",     "UpdateProjectAlarmLevel", ROLE_OPERATOR, true, project_importance_fields, project_importance },
-    { "RunPreCheck",                 NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
-    { "SkipPreCheckItem",            NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
+    { "RunPreCheck",                 NULL,                   ROLE_OPERATOR, true,  project_id_fields, precheck_run },
+    { "SkipPreCheckItem",            NULL,                   ROLE_OPERATOR, true,  skip_item_fields, precheck_skip },
     { "StartFullVerify",             NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
     { "ApplyFullVerifyCorrections",  NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
 };
 /* clang-format on */
 
 const size_t actions_count = ARRAY_SIZE(actions);
+
+#define VERIFYING "full verification is not built yet"
+#define CLOUD                                                                                      \
+    "workers are processes of this machine that start by themselves, nothing is bought or bound"
+
+const char *action_reason(const char *name)
+{
+    static const struct {
+        const char *name, *why;
+    } reasons[] = {
+        { "ListProjectFullVerifyResult", VERIFYING },
+        { "ListFullVerifyInconsistenciesResult", VERIFYING },
+        { "ListFullVerifyCorrectionsResult", VERIFYING },
+        { "UpdateFullVerification", VERIFYING },
+        { "StartFullVerify", VERIFYING },
+        { "ApplyFullVerifyCorrections", VERIFYING },
+        { "CreateRdsPostgreSQLDataSource", "PostgreSQL is not of the MySQL family" },
+        { "ListWorkerInstances", CLOUD },
+        { "ReleaseWorkerInstance", CLOUD },
+        { "GetUploadOssUrl", "there is no object store, send the request itself" },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(reasons); i++)
+        if (strcmp(reasons[i].name, name) == 0)
+            return reasons[i].why;
+    return "it is not built yet";
+}

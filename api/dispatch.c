@@ -39,6 +39,10 @@ int api_new(const struct api_options *o, struct api **ret, struct err *err)
         return err_set(err, ERR_NOMEM, "out of memory");
     (void)pthread_mutex_init(&api->config_lock, NULL);
     api->on = *o;
+    if (api->on.host == NULL)
+        api->on.host = "127.0.0.1";
+    if (api->on.region == NULL)
+        api->on.region = "default";
     api->counters = calloc(actions_count, sizeof(*api->counters));
     if (api->counters == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
@@ -145,7 +149,8 @@ static int admit(struct call *c, struct account *who, const struct action *a,
         return err_set(err, ERR_FORBIDDEN, "action %s needs the role %s, account %s has %s",
                        a->name, role_text(a->least), c->who->name, role_text(c->who->role));
     if (a->handler == NULL)
-        return err_set(err, ERR_NOT_SUPPORTED, "action %s is not supported yet", a->name);
+        return err_set(err, ERR_NOT_SUPPORTED, "action %s is not supported: %s", a->name,
+                       action_reason(a->name));
     if (read_request(c, a, rq, err) < 0 ||
         fields_read(a->request, c->raw, "", &c->faults, &c->in, err) < 0 ||
         faults_raise(&c->faults, err) < 0)

@@ -291,7 +291,10 @@ static struct json_object *read_bool(const struct field *f, struct json_object *
         return NULL;
     }
     if (on && (f->flags & F_LATER_TRUE) != 0) {
-        faults_later(faults, path, "is not supported yet");
+        if (f->later != NULL)
+            add_later_fault(f->later[0], path, faults);
+        else
+            faults_later(faults, path, "is not supported yet");
         return NULL;
     }
     return json_object_new_boolean(on);

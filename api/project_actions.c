@@ -44,7 +44,7 @@ const struct field reset_start_fields[] = {
     { .name = "id", .type = FT_STRING, .flags = F_REQUIRED, .min = 1, .max = 39 },
     { .name = "startTimestamp", .type = FT_INT, .flags = F_NOT_EMPTY, .min = INT64_MIN, .check_int = check_past },
     { .name = "withdraw", .type = FT_BOOL, .fallback = "false" },
-    { .name = "reverse", .type = FT_BOOL, .flags = F_LATER_TRUE, .fallback = "false" },
+    { .name = "reverse", .type = FT_BOOL, .fallback = "false" },
     { 0 },
 };
 /* clang-format on */
@@ -338,23 +338,50 @@ static int refuse_reset(const struct project *p, bool withdraw, struct err *err)
                                : "StopProject first.");
 }
 
+/* With `reverse` the project that carries the other direction. */
+static int project_to_reset(struct call *c, struct project **ret, struct err *err)
+{
+    const char *id = json_get_str(c->in, "id", "");
+    _cleanup_(project_freep)
+    struct project *p = NULL;
+
+    if (store_project_live(c->on->store, id, &p, err) < 0)
+        return -1;
+    if (!json_get_bool(c->in, "reverse", false)) {
+        *ret = take_ptr(p);
+        return 0;
+    }
+    if (p->reverse_id[0] != '\0')
+        return store_project_live(c->on->store, p->reverse_id, ret, err);
+    if (json_get_bool(p->config, "enableReverseIncrTransfer", false)) {
+        (void)err_set(
+            err, ERR_NOT_SUPPORTED,
+            "reverse: project %s goes back by a switchover, which notes where the reverse "
+            "direction begins; that can't be set anew",
+            id);
+        return err_advise(err, "Release it, and copy back with a project of its own.");
+    }
+    return err_set(err, ERR_STATE, "project %s has no reverse direction", id);
+}
+
 int project_reset_start(struct call *c, struct err *err)
 {
     /* not INIT: there is nothing to set anew, startTimestamp of the configuration says it */
     static const unsigned at_rest = 1U << PS_SUSPEND | 1U << PS_FAILED;
-    const char *id = json_get_str(c->in, "id", "");
     int64_t from = json_get_i64(c->in, "startTimestamp", 0);
     bool withdraw = json_get_bool(c->in, "withdraw", false);
     _cleanup_(project_freep)
     struct project *p = NULL;
+    const char *id;
     struct reset reset = { 0 };
     int r;
 
     if (withdraw == (from != 0))
         faults_add(&c->faults, "startTimestamp",
                    withdraw ? "must not come with withdraw" : "is required");
-    if (faults_raise(&c->faults, err) < 0 || store_project_live(c->on->store, id, &p, err) < 0)
+    if (faults_raise(&c->faults, err) < 0 || project_to_reset(c, &p, err) < 0)
         return -1;
+    id = p->id;
     if (!withdraw && modify_none_open(c, id, "ResetIncrStartTimestamp", err) < 0)
         return -1;
     r = withdraw ? store_reset_withdraw(c->on->store, id, at_rest, c->who->name, err)

@@ -17,6 +17,7 @@
 static const char *const project_types[] = { "MIGRATION", "SYNC", NULL };
 static const char *const project_types_later[] = { "VERIFY", NULL };
 const char *const project_importances[] = { "LOW", "MEDIUM", "HIGH", "IGNORE", NULL };
+static const char *const no_oss[] = { "true=there is no object store, send the request itself", NULL };
 static const char *const table_categories[] = { "ALL", "WITH_UNIQUE_ROW_ID", "WITHOUT_UNIQUE_ROW_ID",
     "WITHUNIQUEROWID=WITH_UNIQUE_ROW_ID", "WITHOUTUNIQUEROWID=WITHOUT_UNIQUE_ROW_ID", NULL };
 static const char *const speed_modes[] = { "STEADY", "NORMAL", "FAST", NULL };
@@ -109,7 +110,7 @@ const struct field create_project_fields[] = {
     { .name = "fullTransferConfig", .type = FT_OBJECT, .flags = F_DEFAULTS, .fields = full_config },
     { .name = "incrTransferConfig", .type = FT_OBJECT, .flags = F_DEFAULTS, .fields = incr_config },
     { .name = "reverseIncrTransferConfig", .type = FT_OBJECT, .fields = incr_config },
-    { .name = "useOss", .type = FT_BOOL, .flags = F_LATER_TRUE },
+    { .name = "useOss", .type = FT_BOOL, .flags = F_LATER_TRUE, .later = no_oss },
     { 0 },
 };
 
@@ -220,18 +221,24 @@ static void check_incr(struct json_object *body, struct faults *faults)
         faults_add(faults, "incrTransferConfig.startTimestamp", "must not be in the future");
 }
 
+struct json_object *project_body_all_ddl(void)
+{
+    struct json_object *all = json_object_new_array();
+
+    for (const char *const *type = kinds_ddl; *type != NULL; type++)
+        json_object_array_add(all, json_object_new_string(*type));
+    return all;
+}
+
 /* `DDL` in recordTypeWhiteList without a list means every kind (interface.md). */
 static void settle_ddl(struct json_object *config)
 {
-    struct json_object *all;
+    bool all;
 
     if (config == NULL || json_get(config, "supportDDLTypes") != NULL)
         return;
-    all = json_object_new_array();
-    if (has_word(json_get_array(config, "recordTypeWhiteList"), "DDL"))
-        for (const char *const *type = kinds_ddl; *type != NULL; type++)
-            json_object_array_add(all, json_object_new_string(*type));
-    json_add(config, "supportDDLTypes", all);
+    all = has_word(json_get_array(config, "recordTypeWhiteList"), "DDL");
+    json_add(config, "supportDDLTypes", all ? project_body_all_ddl() : json_object_new_array());
 }
 
 /* One collation at the source has one at the target. */

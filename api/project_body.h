@@ -7,6 +7,8 @@
 extern const struct field create_project_fields[];
 extern const struct field update_project_fields[];
 extern const struct field configure_reverse_fields[];
+/* project_body_all_ddl(): array of all words of supportDDLTypes. */
+struct json_object *project_body_all_ddl(void);
 extern const char *const project_importances[]; /* words of `importance` */
 
 /*

@@ -1,5 +1,5 @@
 /* What a client reads of projects: lists, one, its steps, progress and history. */
-#include "api/action.h"
+#include "api/source.h"
 
 #include <string.h>
 
@@ -36,8 +36,8 @@ const struct field list_project_fields[] = {
     { .name = "type", .type = FT_STRING, .flags = F_NOT_EMPTY, .max = 32 },
     { .name = "status", .type = FT_STRINGS, .max = 32, .values = project_statuses },
     { .name = "labelIds", .type = FT_STRINGS, .max = 5 },
-    { .name = "sourceEndpointTypes", .type = FT_STRINGS, .max = 32 },
-    { .name = "sinkEndpointTypes", .type = FT_STRINGS, .max = 32 },
+    { .name = "sourceEndpointTypes", .type = FT_STRINGS, .max = 32, .values = source_type_words },
+    { .name = "sinkEndpointTypes", .type = FT_STRINGS, .max = 32, .values = source_type_words },
     { .name = "visibleSubProject", .type = FT_BOOL },
     { .name = "needRelatedInfo", .type = FT_BOOL, .fallback = "true" },
     PAGE_FIELDS,
@@ -131,6 +131,8 @@ static struct json_object *show(const struct related *r, const struct project *p
         .step_count = r->steps != NULL ? r->steps[i].count : 0,
         .alerts = &r->alerts[i],
         .brief = brief,
+        .waits_for =
+            r->steps != NULL ? flow_waits_for(p, r->steps[i].rows, r->steps[i].count) : NULL,
         .related = r->steps != NULL,
     };
 

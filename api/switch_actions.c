@@ -1,4 +1,4 @@
-/* The switchover: AdvanceProject and AbortSwitchover. */
+/* Points at which a person decides: AdvanceProject; and AbortSwitchover. */
 #include "api/action.h"
 #include "base/json.h"
 
@@ -24,6 +24,8 @@ const struct field abort_fields[] = {
 int project_advance(struct call *c, struct err *err)
 {
     const char *id = json_get_str(c->in, "id", ""), *now = NULL;
+    char next[64];
+    int passed;
     struct flow_switch_ask ask = {
         .quiet_s = (int)json_get_i64(c->in, "quietSeconds", 5),
         .set_read_only = json_get_bool(c->in, "setReadOnly", false),
@@ -39,7 +41,12 @@ int project_advance(struct call *c, struct err *err)
         return -1;
     if (json_get_bool(c->in, "dryRun", false))
         return flow_switch_dry_run(c->on->flow, id, ask.quiet_s, &c->data, err);
-    if (flow_switch(c->on->flow, id, &ask, c->who->name, &now, err) < 0)
+    passed = flow_pass(c->on->flow, id, c->who->name, next, err);
+    if (passed == 0)
+        passed = flow_switch(c->on->flow, id, &ask, c->who->name, &now, err);
+    else
+        now = next;
+    if (passed < 0)
         return -1;
     c->data = json_object_new_string(now);
     return 0;

@@ -59,6 +59,20 @@ static struct json_object *conn_attributes(const struct source *s)
     return o;
 }
 
+/* Of a pair: where UpdateDataSource can lead to; never its password. */
+static struct json_object *view_slave(struct json_object *slave)
+{
+    struct json_object *o;
+
+    if (slave == NULL)
+        return NULL;
+    o = json_object_new_object();
+    add_same(o, "ip", slave, "host");
+    add_same(o, "port", slave, "port");
+    add_same(o, "userName", slave, "user");
+    return o;
+}
+
 struct json_object *view_source(const struct source *s)
 {
     struct json_object *o = json_object_new_object();
@@ -66,8 +80,8 @@ struct json_object *view_source(const struct source *s)
     json_add_str(o, "id", s->id);
     json_add_str(o, "name", s->name);
     json_add_str(o, "type", s->type);
-    json_add_str(o, "role", json_get_str(s->extra, "role", "MASTER"));
-    json_add_null(o, "owner");
+    json_add_str(o, "role", "MASTER");
+    add_same(o, "owner", s->extra, "owner");
     add_same(o, "tenant", s->extra, "tenant");
     add_same(o, "cluster", s->extra, "cluster");
     add_same(o, "schema", s->extra, "schema");
@@ -89,6 +103,9 @@ struct json_object *view_source(const struct source *s)
     add_time_zoned(o, "gmtModified", s->modified_at);
     json_add_null(o, "partnerId");
     json_add(o, "connExtraAttributes", conn_attributes(s));
+    json_add_null(o, "resourceOwner");
+    add_same(o, "vpcId", s->extra, "vpcId");
+    json_add(o, "slave", view_slave(json_get(s->extra, "slave")));
     return o;
 }
 
@@ -117,7 +134,7 @@ struct json_object *view_connect_info(const struct source *s, const char *side)
     add_same(o, "region", s->extra, "region");
     json_add_str(o, "ocpName", json_get_str(s->extra, "ocpName", ""));
     json_add(o, "connExtraAttributes", conn_attributes(s));
-    json_add_null(o, "owner");
+    add_same(o, "owner", s->extra, "owner");
     json_add_null(o, "resourceOwner");
     json_add_str(o, "host", s->host);
     json_add_i64(o, "port", s->port);
@@ -126,12 +143,24 @@ struct json_object *view_connect_info(const struct source *s, const char *side)
 
 /* ------------------------------------------------------------------ steps */
 
+struct json_object *view_error_details(const struct step *s)
+{
+    struct json_object *list = json_object_new_array();
+    struct err err = { 0 };
+
+    if (s->error == NULL)
+        return list;
+    json_to_err(s->error, &err);
+    json_object_array_add(list, error_detail(&err, NULL, NULL));
+    return list;
+}
+
 /* Never null itself: a client reads errorMsg of it (oms-api.md 1.2, ODC). */
 static struct json_object *step_extra(const struct step *s)
 {
     static const char *const keys[] = { "errorDetails", "errorCode", "errorMsg", "errorParam",
                                         "failedTime" };
-    struct json_object *o = json_object_new_object(), *list, *param;
+    struct json_object *o = json_object_new_object(), *param;
     struct json_object *failed = json_get(s->error, "failedTime");
     struct err err = { 0 };
 
@@ -141,11 +170,9 @@ static struct json_object *step_extra(const struct step *s)
         return o;
     }
     json_to_err(s->error, &err);
-    list = json_object_new_array();
-    json_object_array_add(list, error_detail(&err, NULL, NULL));
     param = json_object_new_object();
     json_add_str(param, "message", err.message);
-    json_add(o, "errorDetails", list);
+    json_add(o, "errorDetails", view_error_details(s));
     json_add_str(o, "errorCode", err_wire(err.code));
     json_add_str(o, "errorMsg", err.message);
     json_add(o, "errorParam", param);
@@ -362,6 +389,7 @@ static struct json_object *project_extra(const struct project_parts *p)
     json_add_str(o, "forwardProjectId",
                  p->project->forward_id[0] != '\0' ? p->project->forward_id : NULL);
     json_add_str(o, "direction", p->project->reverse ? "REVERSE" : "FORWARD");
+    json_add_str(o, "waitsForAdvance", p->waits_for);
     json_add(o, "reverseStart",
              p->project->turn != NULL ? json_object_get(p->project->turn) : NULL);
     return o;

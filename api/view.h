@@ -12,6 +12,8 @@
 struct json_object *view_source(const struct source *s);
 struct json_object *view_connect_info(const struct source *s, const char *side); /* s NULL: null */
 struct json_object *view_step(const struct step *s);
+/* view_error_details(): an array of one or, of a step without an error, none. */
+struct json_object *view_error_details(const struct step *s);
 struct json_object *view_steps(const struct step *steps, size_t count);
 struct json_object *view_label(struct json_object *row); /* a row of store_label_list() */
 struct json_object *view_event(struct json_object *row); /* a row of store_event_list() */
@@ -28,8 +30,9 @@ struct project_parts {
     const struct step *steps;
     size_t step_count;
     const struct alert_stats *alerts;
-    bool brief;   /* an item of a list: without the selection and the configurations */
-    bool related; /* with connect infos, steps and what follows from them */
+    bool brief;            /* an item of a list: without the selection and the configurations */
+    const char *waits_for; /* the step that AdvanceProject lets begin (flow_waits_for), or NULL */
+    bool related;          /* with connect infos, steps and what follows from them */
 };
 struct json_object *view_project(const struct project_parts *p);
 struct json_object *view_progress(const struct project *p, const struct step *steps, size_t count);

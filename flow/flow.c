@@ -522,3 +522,41 @@ bool flow_worker_alive(struct flow *f, const char *project_id, const char *step)
 {
     return supervisor_alive(f->sup, project_id, step);
 }
+
+bool flow_worker(struct flow *f, const char *project_id, const char *step, struct flow_worker *ret)
+{
+    return supervisor_look(f->sup, project_id, step, ret);
+}
+
+const char *flow_waits_for(const struct project *p, const struct step *steps, size_t count)
+{
+    const struct step *next;
+
+    if (p->status != PS_RUNNING || plan_waits_behind(p, steps, count, &next) == NULL)
+        return NULL;
+    return next != NULL ? next->name : NULL;
+}
+
+/* Several may ask at once: the first passes, the others find that it waits no longer. */
+int flow_pass(struct flow *f, const char *project_id, const char *user, char ret[static 64],
+              struct err *err)
+{
+    _cleanup_(project_freep)
+    struct project *p = NULL;
+    _cleanup_(step_rows_done)
+    struct step_rows steps = { 0 };
+    const struct step *behind, *next;
+    int r;
+
+    if (store_project_live(f->o.store, project_id, &p, err) < 0 ||
+        store_step_list(f->o.store, project_id, &steps.rows, &steps.count, err) < 0)
+        return -1;
+    behind = plan_waits_behind(p, steps.rows, steps.count, &next);
+    if (behind == NULL || p->status != PS_RUNNING)
+        return 0;
+    (void)snprintf(ret, 64, "%s", next != NULL ? next->name : "");
+    r = store_project_pass(f->o.store, project_id, behind->name, user, err);
+    if (r > 0)
+        post(f, WORK_LOOK, project_id);
+    return r;
+}

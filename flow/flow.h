@@ -83,6 +83,24 @@ int flow_gauges(struct flow *f, struct gauge **ret, size_t *ret_count, struct er
 /* flow_worker_alive(): whether a live worker process works on this step now. */
 bool flow_worker_alive(struct flow *f, const char *project_id, const char *step);
 
+/* flow_worker(): the process that works on this step now; false: there is none. Any thread. */
+struct flow_worker {
+    int pid;
+    int64_t since;    /* Unix s */
+    int64_t heard_at; /* Unix s of its last word; 0: none yet */
+};
+bool flow_worker(struct flow *f, const char *project_id, const char *step, struct flow_worker *ret);
+/*
+ * flow_waits_for() - the step that does not begin by itself, or NULL; lives as long as `steps`
+ * flow_pass() - a person lets the project go on where it waits (autoProcessedToNextStep: false)
+ *
+ * @ret  name of the step that becomes RUNNING; the caller's, "" when there is none
+ * Returns 1, 0 when it waits for nothing of this kind, -1: ERR_PROJECT_NOT_FOUND.
+ */
+const char *flow_waits_for(const struct project *p, const struct step *steps, size_t count);
+int flow_pass(struct flow *f, const char *project_id, const char *user, char ret[static 64],
+              struct err *err);
+
 /* flow_plan(): the steps a configuration leads to (oms-api.md 3.3), for CreateProject to store. */
 int flow_plan(struct json_object *config, struct step **ret, size_t *ret_count, struct err *err);
 const char *flow_step_description(const char *step_name); /* display text, oms-api.md 3.3 */

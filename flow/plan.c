@@ -64,7 +64,7 @@ static bool with_deferred_indexes(struct json_object *config)
 static const struct plan_row rows[] = {
     /* name                    description                      kind        on ready        limit in s        present */
     { STEP_PRECHECK,            "Precheck",                     "precheck", READY_NOTHING,  PRECHECK_LIMIT_S, always },
-    { "STRUCT_TRANSFER",        "Schema migration",             "schema",   READY_NOTHING,  0,                with_struct },
+    { STEP_STRUCT,              "Schema migration",             "schema",   READY_NOTHING,  0,                with_struct },
     { "TRANSFER_INCR_LOG_PULL", "Incremental log pull",         "relay",    READY_FINISHES, 0,                with_pull },
     { STEP_PREPARE,             "Preparation",                  "join",     READY_NOTHING,  0,                of_sub },
     { "FULL_TRANSFER",          "Full migration",               "full",     READY_NOTHING,  0,                with_full },
@@ -91,6 +91,25 @@ bool plan_has(struct json_object *config, const char *step_name)
     const struct plan_row *row = plan_find(step_name);
 
     return row != NULL && row->present != NULL && row->present(config);
+}
+
+const struct step *plan_waits_behind(const struct project *p, const struct step *steps,
+                                     size_t count, const struct step **ret_next)
+{
+    struct json_object *config = json_get(p->config, "structTransferConfig");
+
+    *ret_next = NULL;
+    if (json_get_bool(config, "autoProcessedToNextStep", true))
+        return NULL;
+    for (size_t i = 0; i + 1 < count; i++) /* behind the last one there is nothing to wait for */
+        if (strcmp(steps[i].name, STEP_STRUCT) == 0) {
+            *ret_next = &steps[i + 1];
+            return steps[i].status != SS_FINISHED ||
+                           (p->passed != NULL && strcmp(p->passed, STEP_STRUCT) == 0)
+                       ? NULL
+                       : &steps[i];
+        }
+    return NULL;
 }
 
 int plan_slots(struct json_object *config)

@@ -29,6 +29,7 @@ struct plan_row {
 #define STEP_INCR "INCR_TRANSFER"
 #define STEP_CHANGE "OBJECTS_CHANGE" /* not a step a user sees: the hand-over of changed objects   \
                                       */
+#define STEP_STRUCT "STRUCT_TRANSFER"
 #define STEP_INDEX "INDEX_TRANSFER"
 #define STEP_REVERSE "REVERSE_INCR_TRANSFER"
 #define STEP_REVERSE_PULL                                                                          \
@@ -40,6 +41,14 @@ enum { PRECHECK_LIMIT_S = 120, RELEASE_LIMIT_S = 600 };
 const struct plan_row *plan_find(const char *step_name); /* NULL: no such step */
 /* plan_has(): whether this configuration leads to the step. */
 bool plan_has(struct json_object *config, const char *step_name);
+/*
+ * plan_waits_behind() - the step behind which the project waits for AdvanceProject, or NULL
+ *
+ * STRUCT_TRANSFER with autoProcessedToNextStep: false, once it is FINISHED, until a person has
+ * passed it (store_project_pass). *ret_next: the step that waits, NULL when there is none.
+ */
+const struct step *plan_waits_behind(const struct project *p, const struct step *steps,
+                                     size_t count, const struct step **ret_next);
 /* plan_slots(): how many workers a project may have at once. */
 int plan_slots(struct json_object *config);
 

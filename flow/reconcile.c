@@ -54,12 +54,14 @@ static bool wish(const struct step_rows *steps, struct wishes *ret)
 static int run_project(struct flow *f, const struct project *p, const struct step_rows *steps,
                        struct err *err)
 {
+    const struct step *next;
+    bool waits = plan_waits_behind(p, steps->rows, steps->count, &next) != NULL;
     struct wishes wanted = { 0 };
-    int own = switch_wish(f, p, steps, &wanted, err);
+    int own = waits ? 0 : switch_wish(f, p, steps, &wanted, err);
 
     if (own < 0)
         return -1;
-    if (own == 0 && !wish(steps, &wanted)) {
+    if (!waits && own == 0 && !wish(steps, &wanted)) {
         const struct transition *t = transition_find(p->status, EV_ALL_DONE);
         FAULT("flow.finish.before");
         return store_project_move(f->o.store, p->id, p->status, t->to, t->why, err) < 0 ? -1 : 0;

@@ -49,7 +49,8 @@ struct worker {
 
     /* Of the present process: */
     struct process proc;
-    bool alive;      /* guarded by supervisor.lock for other threads */
+    bool alive; /* this and `seen` are guarded by supervisor.lock for other threads */
+    struct flow_worker seen;
     bool more;       /* the channel may hold more documents, already read */
     bool progressed; /* it has said progress or ready */
     bool said_done;
@@ -75,7 +76,7 @@ struct supervisor {
     struct worker *garbage;
     int64_t stop_deadline; /* monotonic ms; 0: not stopping */
     uint64_t seq;
-    pthread_mutex_t lock; /* workers' next and alive, against supervisor_alive() */
+    pthread_mutex_t lock; /* workers' next and alive, against supervisor_look() */
 };
 
 int supervisor_new(const struct supervisor_options *o, struct supervisor **ret, struct err *err)
@@ -144,19 +145,32 @@ static void set_alive(struct supervisor *s, struct worker *w, bool alive)
 {
     (void)pthread_mutex_lock(&s->lock);
     w->alive = alive;
+    if (alive)
+        w->seen = (struct flow_worker){ .pid = w->proc.pid, .since = clock_now_s() };
     (void)pthread_mutex_unlock(&s->lock);
 }
 
-bool supervisor_alive(struct supervisor *s, const char *owner, const char *step_name)
+bool supervisor_look(struct supervisor *s, const char *owner, const char *step_name,
+                     struct flow_worker *ret)
 {
     bool alive = false;
 
     (void)pthread_mutex_lock(&s->lock);
     for (struct worker *w = s->workers; w != NULL && !alive; w = w->next)
-        alive = w->alive && strcmp(w->job.owner, owner) == 0 &&
-                strcmp(w->job.step->name, step_name) == 0;
+        if (w->alive && strcmp(w->job.owner, owner) == 0 &&
+            strcmp(w->job.step->name, step_name) == 0) {
+            alive = true;
+            *ret = w->seen;
+        }
     (void)pthread_mutex_unlock(&s->lock);
     return alive;
+}
+
+bool supervisor_alive(struct supervisor *s, const char *owner, const char *step_name)
+{
+    struct flow_worker unused;
+
+    return supervisor_look(s, owner, step_name, &unused);
 }
 
 /* Takes the worker out. Its memory stays until the end of the turn: events may still name it. */
@@ -414,10 +428,13 @@ static void settle(struct supervisor *s, struct worker *w, const char *ending, b
 /* ---------------------------------------------------------------------- what it says */
 
 /* What the supervisor itself needs of a message that the flow has accepted. */
-static void note(struct worker *w, struct json_object *doc)
+static void note(struct supervisor *s, struct worker *w, struct json_object *doc)
 {
     const char *t = json_get_str(doc, "t", "");
 
+    (void)pthread_mutex_lock(&s->lock);
+    w->seen.heard_at = clock_now_s();
+    (void)pthread_mutex_unlock(&s->lock);
     if (strcmp(t, "progress") == 0 || strcmp(t, "ready") == 0) {
         w->progressed = true;
         w->said_trouble = false;
@@ -466,7 +483,7 @@ static bool read_channel(struct supervisor *s, struct worker *w)
             break_off(w, &err);
             return true;
         }
-        note(w, doc);
+        note(s, w, doc);
     }
     w->more = true;
     return true;

@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "base/util.h"
+#include "flow/flow.h"
 #include "flow/plan.h"
 
 struct supervisor;
@@ -91,6 +92,9 @@ bool supervisor_idle(const struct supervisor *s);
 
 /* From any thread. */
 void supervisor_wake(struct supervisor *s);
+/* supervisor_look(): false when no process works on this step now. */
+bool supervisor_look(struct supervisor *s, const char *owner, const char *step_name,
+                     struct flow_worker *ret);
 bool supervisor_alive(struct supervisor *s, const char *owner, const char *step_name);
 
 #endif

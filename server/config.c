@@ -54,6 +54,7 @@ static const struct setting settings[] = {
     { "metrics_auth",     ST_BOOL, AT(metrics_auth),       0,    0,           "false",            NULL, "GET /metrics wants credentials; on an address that is not loopback it always does" },
     { "tls_cert_file",    ST_TEXT, AT(tls_cert_file),      0,    0,           NULL,               NULL, "certificate and chain (PEM): serve HTTPS; read again on SIGHUP" },
     { "tls_key_file",     ST_TEXT, AT(tls_key_file),       0,    0,           NULL,               NULL, "its private key (PEM), mode 0600 or 0640" },
+    { "region",           ST_TEXT, AT(region),             0,    0,           "default",          NULL, "what DescribeRegions and components call the place this machine is in" },
     { "worker_path",      ST_TEXT, AT(worker_path),        0,    0,           NULL,               NULL, "the worker program; causeway-worker beside the daemon when not set" },
     { "allow_public_plaintext", ST_BOOL, AT(allow_public_plaintext), 0, 0,    "false",            NULL, "serve without TLS on an address that is not loopback" },
 #ifdef CAUSEWAY_FAULTS
@@ -72,6 +73,7 @@ void config_done(struct config *c)
     free(c->data_dir);
     free(c->listen);
     free(c->web_dir);
+    free(c->region);
     free(c->worker_path);
     free(c->fault_dir);
     free(c->log_format);

@@ -22,7 +22,7 @@ enum config_action {
 
 struct config {
     enum config_action action;
-    char *data_dir, *listen, *web_dir, *worker_path, *fault_dir;
+    char *data_dir, *listen, *web_dir, *worker_path, *region, *fault_dir;
     char *log_format, *log_level;
     int64_t max_connections_per_peer, head_seconds, idle_seconds, request_seconds;
     char *tls_cert_file, *tls_key_file;

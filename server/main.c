@@ -37,6 +37,7 @@ struct server {
     struct auth *auth;
     struct api *api;
     struct http *http;
+    char host[256]; /* of `listen` */
     int signals;
 };
 
@@ -114,6 +115,17 @@ static int default_worker_path(struct config *c, struct err *err)
     return c->worker_path == NULL ? err_set(err, ERR_NOMEM, "out of memory") : 0;
 }
 
+/* What components show as their address; NULL when it serves on all of the machine's. */
+static const char *own_host(const char *listen, char host[static 256])
+{
+    char port[8];
+
+    if (!http_listen_parse(listen, host, port) || strcmp(host, "0.0.0.0") == 0 ||
+        strcmp(host, "::") == 0)
+        return NULL;
+    return host;
+}
+
 static int open_all(struct server *s, struct err *err)
 {
     struct config *c = &s->config;
@@ -161,7 +173,9 @@ static int open_all(struct server *s, struct err *err)
                                 .box = s->box,
                                 .auth = s->auth,
                                 .audit = s->audit,
-                                .notify = s->notify };
+                                .notify = s->notify,
+                                .host = own_host(c->listen, s->host),
+                                .region = c->region };
     if (api_new(&api, &s->api, err) < 0)
         return -1;
     if ((c->tls_cert_file != NULL || c->tls_key_file != NULL) &&

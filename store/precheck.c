@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "store/db.h"
+#include "store/history.h"
 
 #include "base/banned.h"
 
@@ -266,19 +267,17 @@ int store_precheck_prune(struct store *st, int64_t older_than, struct err *err)
     return query_run(&q, err);
 }
 
-int store_skip_add(struct store *st, const char *project_id, const char *check_type,
-                   const char *endpoint_type, const char *user, struct err *err)
+static int insert_skip(struct db *h, const char *project_id, const char *check_type,
+                       const char *endpoint_type, const char *user, struct err *err)
 {
     static const char sql[] =
         "INSERT INTO precheck_skip (project_id, check_type, endpoint_type, user, at)"
         " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (project_id, check_type, endpoint_type)"
         " DO NOTHING";
-    _cleanup_(store_return)
-    struct lease l = { 0 };
     _cleanup_(query_done)
     struct query q = { 0 };
 
-    if (store_borrow(st, &l, err) < 0 || query_open(&q, l.db, sql, err) < 0)
+    if (query_open(&q, h, sql, err) < 0)
         return -1;
     query_text(&q, 1, project_id);
     query_text(&q, 2, check_type);
@@ -286,11 +285,32 @@ int store_skip_add(struct store *st, const char *project_id, const char *check_t
     query_text(&q, 4, user);
     query_i64(&q, 5, clock_now_s());
     if (query_run(&q, err) == 0)
-        return 0;
+        return (int)db_changes(h);
     if (query_is_foreign(&q))
         return err_set(err, ERR_PROJECT_NOT_FOUND, "no project %s (%s)", project_id,
                        err_wire(ERR_PROJECT_NOT_FOUND));
     return -1;
+}
+
+int store_skip_add(struct store *st, const char *project_id, const char *check_type,
+                   const char *endpoint_type, const char *user, struct err *err)
+{
+    char told[512];
+    _cleanup_(store_return)
+    struct lease l = { 0 };
+    _cleanup_(txn_done)
+    struct txn t = { 0 };
+    int added;
+
+    (void)snprintf(told, sizeof(told), "%.128s: %.64s at %.16s is skipped", user, check_type,
+                   endpoint_type);
+    if (store_borrow(st, &l, err) < 0 || txn_begin(&t, l.db, err) < 0)
+        return -1;
+    added = insert_skip(l.db, project_id, check_type, endpoint_type, user, err);
+    if (added < 0 || (added > 0 && history_add(l.db, project_id, "WARN", "precheck_item_skipped",
+                                               told, err) < 0))
+        return -1;
+    return txn_commit(&t, err);
 }
 
 static int read_skip(struct query *q, struct json_object **ret, struct err *err)

@@ -43,7 +43,8 @@ int store_precheck_pending(struct store *st, char (**ret)[ID_MAX], size_t *ret_c
 /* store_precheck_prune(): removes finished ones of bodies made before then (Unix s). */
 int store_precheck_prune(struct store *st, int64_t older_than, struct err *err);
 
-/* Items a user decided to skip, by project: who, when; the first decision stands. */
+/* Items a user decided to skip, by project: who, when, with an event in its history; the first
+ * decision stands. */
 int store_skip_add(struct store *st, const char *project_id, const char *check_type,
                    const char *endpoint_type, const char *user, struct err *err);
 /* Array of {checkType, endpointType, user, time}. */

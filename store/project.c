@@ -483,11 +483,12 @@ int store_project_ticket(struct store *st, const char *id, const char *action, c
 
 /*
  * ?5 and ?6 are looked up for a project only when they are given, and the row of a project only
- * when it is not left out by its status, which the index of the order has.
+ * when it is not left out by its status, which the index of the order has. The plus signs keep
+ * SQLite from going along the index of the status and sorting what it finds.
  */
 #define LIST_WHERE                                                                                 \
     " WHERE (" SHOWN " IN (SELECT value FROM json_each(?1))"                                       \
-    "  OR (?2 AND p.status = 'RUNNING' AND p.alarming))"                                           \
+    "  OR (?2 AND +p.status = 'RUNNING' AND p.alarming))"                                           \
     " AND (?10 OR p.parent_id IS NULL)"                                                            \
     " AND (?3 IS NULL OR p.name LIKE ?3 ESCAPE '\\' OR p.id LIKE ?3 ESCAPE '\\')"                  \
     " AND (?4 IS NULL OR p.type = ?4)"                                                             \

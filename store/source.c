@@ -342,6 +342,54 @@ int store_source_update(struct store *st, const char *id, const struct source_ch
     return txn_commit(&t, err);
 }
 
+/* The slave becomes what the source was. */
+static int write_slave(struct db *h, const struct source *old, struct err *err)
+{
+    static const char sql[] = "UPDATE source SET extra = json_set(extra, '$.slave', json(?2))"
+                              " WHERE id = ?1";
+    _cleanup_(json_putp)
+    struct json_object *o = json_object_new_object();
+    _cleanup_(query_done)
+    struct query q = { 0 };
+
+    json_add_str(o, "host", old->host);
+    json_add_i64(o, "port", old->port);
+    json_add_str(o, "user", old->user);
+    json_add_str(o, "passwordSealed", old->password_sealed);
+    if (query_open(&q, h, sql, err) < 0)
+        return -1;
+    query_text(&q, 1, old->id);
+    query_json(&q, 2, o);
+    return query_run(&q, err);
+}
+
+int store_source_use_slave(struct store *st, const char *id, const char *by, struct err *err)
+{
+    _cleanup_(source_freep)
+    struct source *old = NULL;
+    struct source_change change = { 0 };
+    struct json_object *slave;
+    _cleanup_(store_return)
+    struct lease l = { 0 };
+    _cleanup_(txn_done)
+    struct txn t = { 0 };
+
+    if (store_borrow(st, &l, err) < 0 || txn_begin(&t, l.db, err) < 0 ||
+        get_row(l.db, id, SEEN_USED, &old, err) < 0)
+        return -1;
+    slave = json_get(old->extra, "slave");
+    if (slave == NULL)
+        return err_set(err, ERR_STATE, "data source %s has no slave", id);
+    change.host = json_get_str(slave, "host", old->host);
+    change.port = (int)json_get_i64(slave, "port", old->port);
+    change.user = json_get_str(slave, "user", old->user);
+    change.password_sealed = json_get_str(slave, "passwordSealed", old->password_sealed);
+    if (refuse_running(l.db, id, err) < 0 || write_change(l.db, id, &change, err) < 0 ||
+        write_slave(l.db, old, err) < 0 || tell_projects(l.db, old, &change, by, err) < 0)
+        return -1;
+    return txn_commit(&t, err);
+}
+
 int store_source_learn(struct store *st, const char *id, const char *version, const char *charset,
                        const char *timezone, struct err *err)
 {

@@ -54,6 +54,13 @@ struct source_change {
 };
 int store_source_update(struct store *st, const char *id, const struct source_change *change,
                         const char *by, struct err *err);
+/*
+ * store_source_use_slave() - the source's address and account change places with its slave's
+ *
+ * `extra.slave` is {host, port, user, passwordSealed}, sealed about the same. As an update in every
+ * other way. Errors: also ERR_STATE: it has no slave.
+ */
+int store_source_use_slave(struct store *st, const char *id, const char *by, struct err *err);
 int store_source_learn(struct store *st, const char *id, const char *version, const char *charset,
                        const char *timezone, struct err *err);
 

@@ -36,6 +36,8 @@ int store_open(const char *path, struct store **ret, struct err *err)
 
     if (s == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
+    /* its counters of memory are behind one lock for all threads; refused, and fine, later on */
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     (void)pthread_mutex_init(&s->lock, NULL);
     s->path = strdup(path);
     if (s->path == NULL)

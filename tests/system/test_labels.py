@@ -14,7 +14,7 @@ def source(daemon, name, **more):
 def oceanbase(daemon, name):
     return daemon.call("CreateOceanBaseDataSource", {"name": name, "ip": "127.0.0.1", "port": 9, "tenant": "t",
                                                      "cluster": "c", "userName": "u", "password": PASSWORD,
-                                                     "type": "OB_MYSQL_TENANT"})
+                                                     "type": "OB_MYSQL_TENANT"}, loose=True)
 
 
 def refused(daemon, code, action, body, *words):

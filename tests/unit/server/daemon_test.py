@@ -376,8 +376,11 @@ class Requests(Base):
     def test_injection_in_every_name_and_filter(self):
         self.d.data("ListProjects", {"searchKey": INJECTION})
         self.assertEqual(self.d.data("ListProjects", {"searchKey": "%"}), [])
-        self.d.data("ListDataSource", {"searchKey": INJECTION, "types": [INJECTION]})
-        self.d.data("ListProjects", {"type": INJECTION, "sourceEndpointTypes": [INJECTION], "sinkEndpointTypes": [INJECTION]})
+        self.d.data("ListDataSource", {"searchKey": INJECTION})
+        self.d.data("ListProjects", {"type": INJECTION, "labelIds": [INJECTION]})
+        self.assertIn("types[0]", fields(self.d.fault("ListDataSource", {"types": [INJECTION]})))
+        for name in ("sourceEndpointTypes", "sinkEndpointTypes"):
+            self.assertIn(f"{name}[0]", fields(self.d.fault("ListProjects", {name: [INJECTION]})))
         for action in ("StartProject", "DescribeProject", "GetPreCheckResult", "DeleteDataSource"):
             self.d.fault(action, {"id": INJECTION})
         table = {"name": "t", "mappedName": INJECTION, "whereClause": "1=1; DROP TABLE t", "filterColumns": ["a\nb"]}
@@ -971,7 +974,8 @@ class Projects(Base):
             self.assertEqual(list(fields(answer)), ["startTimestamp"], at)
         self.assertEqual(set(fields(self.d.fault("ResetIncrStartTimestamp", {"startTimestamp": now + 99}))), {"id", "startTimestamp"})
         answer = self.d.fault("ResetIncrStartTimestamp", {"id": project, "startTimestamp": now, "reverse": True})
-        self.assertEqual(answer["code"], "CAUSEWAY-NOTSUP000001")
+        self.assertEqual(answer["code"], "GHANA-OPERAT000002")
+        self.assertIn("no reverse direction", answer["message"])
         for status in ("INIT", "RUNNING", "FINISHED", "RELEASED"):
             self.set_status(project, status)
             answer = self.d.fault("ResetIncrStartTimestamp", {"id": project, "startTimestamp": now - 60})
