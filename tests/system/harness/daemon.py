@@ -134,7 +134,8 @@ class Daemon:
         start() uses it; so do tests of a second daemon or of bad settings.
         """
         program = os.path.join(build_dir(), "causewayd")
-        command = [program, "--data-dir", self.data_dir, "--listen", "127.0.0.1:0", *self.args, *args]
+        # no rate: a fast machine that polls must not be throttled; the tests of the rate set their own behind it
+        command = [program, "--data-dir", self.data_dir, "--listen", "127.0.0.1:0", "--requests-per-second", "0", *self.args, *args]
         with open(self.log_path, "ab") as log:
             return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env)
 
