@@ -29,6 +29,23 @@ class Mismatch(AssertionError):
     """A request or an answer is not what openapi.yaml says."""
 
 
+# What a signature or the name of an action may be answered with.
+RPC_ERRORS = {"CAUSEWAY-ACTION000001", "CAUSEWAY-SIGNAT000001", "CAUSEWAY-SIGNAT000002", "CAUSEWAY-SIGNAT000003"}
+# Maps: their keys are no names of fields (api/rpc.c has the same list).
+MAPS = {"extraContext", "messageMcmsContext", "reasonMcmsContext", "proposalMcmsContext", "stepInfo", "errorParam", "tags",
+        "ruleToRecentlyTriggerCount", "subDbs", "subConds", "subIds", "connExtraAttributes", "upstreamErrorDetail", "config"}
+
+
+def camel(value):
+    """An answer of the SDK's dialect with the names of the other."""
+    if isinstance(value, list):
+        return [camel(inner) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    names = {key: key[:1].lower() + key[1:] for key in value}
+    return {names[key]: inner if names[key] in MAPS else camel(inner) for key, inner in value.items()}
+
+
 def load(path):
     with open(path, encoding="utf-8") as file:
         return yaml.load(file, LOADER)
@@ -158,6 +175,21 @@ class Description:
                 self.check_request(what, json.loads(request) if request and request.strip() else {})
         elif answer["code"] not in self.common_errors | set(operation.get("x-errors", [])):
             raise Mismatch(f"{what}: openapi.yaml does not list the error {answer['code']} there: {answer['message']}")
+
+    def check_rpc(self, action, status, answer):
+        """An answer of POST /, as what it says in the other dialect."""
+        what = f"{action} (POST /)"
+        name = self._by_name.get(action.lower())
+        if status != 200:
+            self._hold({"$ref": "#/components/schemas/RpcError"}, answer, f"{what}: the answer")
+            known = self.common_errors | RPC_ERRORS | set(self.actions[name].get("x-errors", []) if name else [])
+            if answer["Code"] not in known and not answer["Code"].startswith("Throttling."):
+                raise Mismatch(f"{what}: openapi.yaml does not list the error {answer['Code']} there: {answer['Message']}")
+        elif name is not None:
+            self._hold({"$ref": "#/components/schemas/RpcAnswer"}, answer, f"{what}: the answer")
+            response = self.resolve(self.actions[name]["responses"]["200"])
+            plain = camel(answer)
+            self._hold(self._choose(response["content"]["application/json"]["schema"], plain), plain, f"{what}: the answer")
 
     def _choose(self, schema, answer):
         """The branch of oneOf that success chooses: its faults are told better than those of all branches."""

@@ -10,7 +10,7 @@ import urllib.parse
 import uuid
 from collections import namedtuple
 
-from harness.daemon import PATIENCE
+from harness.daemon import PATIENCE, description
 
 Answer = namedtuple("Answer", "status headers body")
 FORM = "application/x-www-form-urlencoded"
@@ -86,4 +86,7 @@ def call(daemon, action, parameters=None, *, chunks=None, **options):
     """A signed call; parameters are {name: text}."""
     body = form(parameters or {})
     path, headers = signed(daemon, action, body, **options)
-    return send(daemon, path, headers, body, chunks)
+    answer = send(daemon, path, headers, body, chunks)
+    if isinstance(answer.body, dict):
+        description().check_rpc(action, answer.status, answer.body)
+    return answer

@@ -6,7 +6,7 @@ Of each action that `causewayd --describe-actions` names: each field at any dept
 short, too long, beyond its bounds, an unknown word, a word that is refused as not supported, text with a NUL; all of them at
 once; bodies that are no JSON object; ids of what does not exist; projects in each status in which the action makes no sense; too
 low a role. Each answer is held against openapi.yaml, names exactly the field at fault, has a code, a message and an advice, and
-leaves each row of the store as it was, but for the audit.
+leaves each row of the store as it was, but for the audit. What a form can say is sent as a signed form, too.
 """
 
 import base64
@@ -21,14 +21,20 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "openapi"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "system"))
 from description import Description  # noqa: E402
+import rpc  # noqa: E402
 
 PROGRAM, OPENAPI = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 PARAM, NOT_SUPPORTED, STATE, FORBIDDEN = "PARAM_ERROR", "CAUSEWAY-NOTSUP000001", "GHANA-OPERAT000002", "CAUSEWAY-AUTHEN000002"
 # Tables that may grow although a call was refused: who tried what, and counters over time.
 FREE_TABLES = ("audit", "metric", "sqlite_")
+UNBOUNDED = ("csv", "csvBase64")     # a file: the size of the body bounds it
 NOT_FOUND = {"GHANA-PROJECT000001", "GHANA-ENDPNT000001", "GHANA-PRECHK000001", "GHANA-LABELS000001", "CAUSEWAY-ACCNTS000001",
              "CAUSEWAY-ACCNTS000002"}
+FREE_COLUMNS = ("last_used_at",)        # when an access key was last used
+IN_A_FORM = {"missing", "type", "too short", "too long", "too long in characters", "unknown word", "not supported", "too small",
+             "too large", "too large for any"}
 BODY_MAX = 4 * 1024 * 1024 - 65536
 
 # Values of required fields that a table can't give: by name.
@@ -64,6 +70,8 @@ class Daemon:
         host, port = read(listen).strip().rsplit(":", 1)
         first = json.loads(read(os.path.join(self.data_dir, "initial-credentials.json")))
         self.accounts = {"ADMIN": (first["username"], first["password"])}
+        self.credentials = first                # as rpc.py wants them
+        self.address = host, int(port)
         self.connection = http.client.HTTPConnection(host, int(port), timeout=60)
         self.spec = Description(OPENAPI)
 
@@ -77,6 +85,17 @@ class Daemon:
         self.spec.check("POST", path, body, response.status, response.headers["Content-Type"], text, loose=True)
         assert response.status == 200, (action, body[:300], response.status, text)
         return json.loads(text)
+
+    def form(self, action, fields):
+        """(status, answer) of the SDK's dialect."""
+        body = rpc.form({name[:1].upper() + name[1:]: value if isinstance(value, str) else json.dumps(value)
+                         for name, value in fields.items()})
+        path, headers = rpc.signed(self, action, body)
+        self.connection.request("POST", path, body.encode(), headers)
+        response = self.connection.getresponse()
+        answer = json.loads(response.read())
+        self.spec.check_rpc(action, response.status, answer)
+        return response.status, answer
 
     def data(self, action, body):
         answer = self.post(action, json.dumps(body).encode())
@@ -100,7 +119,11 @@ class Store:
     def dump(self):
         names = [name for name, in self.db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
                  if not name.startswith(FREE_TABLES)]
-        return {name: hashlib.sha256(repr(self.db.execute(f"SELECT * FROM {name}").fetchall()).encode()).hexdigest() for name in names}
+        return {name: hashlib.sha256(repr(self.db.execute(f"SELECT {self.columns(name)} FROM {name}").fetchall()).encode()).hexdigest()
+                for name in names}
+
+    def columns(self, table):
+        return ", ".join(row[1] for row in self.db.execute(f"PRAGMA table_info({table})") if row[1] not in FREE_COLUMNS)
 
     def changed(self):
         """Names of the tables that differ from what they were at the last call."""
@@ -239,6 +262,20 @@ class BadInput:
                 self.say(action, what, f"no {key}")
         return answer
 
+    def refused_form(self, action, what, body, path, code):
+        """The same as a signed form."""
+        self.calls += 1
+        try:
+            status, answer = self.d.form(action, body)
+        except AssertionError as problem:
+            self.say(action, what, problem)
+            return
+        changed = self.store.changed()
+        if changed:
+            self.say(action, f"{what} (form)", f"it changed {changed}")
+        if status != 400 or answer["Code"] != code or path not in answer["Message"] or not answer["Advice"]:
+            self.say(action, f"{what} (form)", f"{status} {answer['Code']}: {answer['Message']}")
+
     @staticmethod
     def faults(answer):
         return [fault["field"] for fault in answer["errorDetail"]["extraContext"].get("faults", [])]
@@ -255,6 +292,8 @@ class BadInput:
                 answer = self.refused(action, f"{path}: {what} {json.dumps(value)[:40] if value is not ... else ''}", wrap(inner))
                 if answer is not None:
                     self.check_fault(action, f"{path}: {what} {str(value)[:40]!r}", answer, path, code)
+                if what in IN_A_FORM and "." not in path and (what != "type" or field["type"] in ("integer", "boolean") and value == "x"):
+                    self.refused_form(action, f"{path}: {what}", wrap(inner), path, code)
 
     @staticmethod
     def siblings(fields, path):
@@ -283,7 +322,7 @@ class BadInput:
 
     def unbounded(self, action, fields):
         for path, field, _ in places(fields, self.ids):
-            if field["type"] == "string" and not (field["max"] or "values" in field or field["checked"]):
+            if field["type"] == "string" and not (field["max"] or "values" in field or field["checked"] or field["name"] in UNBOUNDED):
                 self.say(action, path, "a text without any bound")
 
     def no_object(self, action):
