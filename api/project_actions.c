@@ -274,6 +274,8 @@ static int rename_locked(struct call *c, const struct project *p, struct err *er
     char told[512];
     int r;
 
+    if (modify_none_open(c, p->id, "RenameProject", err) < 0)
+        return -1;
     (void)snprintf(told, sizeof(told), "%.128s: %s -> %s", c->who->name, p->name, name);
     r = store_project_rename(c->on->store, p->id, LIVING, name, told, err);
     return r == 0 ? refuse_over(p, "name", err) : MIN(r, 0);

@@ -261,30 +261,39 @@ static int fail_record(struct flow *f, const struct modify *m, const struct err 
                                                                                              : 0;
 }
 
-/* The sub-project copies, or has caught up, or has failed. */
-static int follow_sub(struct flow *f, const struct project *p, const struct modify *m,
-                      const struct step *incr, struct err *err)
+/* 1: the sub-project has failed, and the record with it; 0: it has not. */
+static int sub_failed(struct flow *f, const struct modify *m, const struct step_rows *steps,
+                      struct err *err)
 {
     _cleanup_(project_freep)
     struct project *sub = NULL;
-    _cleanup_(step_rows_done)
-    struct step_rows steps = { 0 };
-    const struct step *its;
+    _cleanup_(json_putp)
+    struct json_object *nothing = NULL;
+    struct err why = { 0 };
+
+    if (store_project_get(f->o.store, m->sub_id, &sub, err) < 0)
+        return -1;
+    if (sub->status != PS_FAILED)
+        return 0;
+    (void)err_set(&why, ERR_FLOW, "the sub-project %s has failed", sub->id);
+    for (size_t i = 0; i < steps->count; i++)
+        if (steps->rows[i].status == SS_FAILED && steps->rows[i].error != NULL)
+            json_to_err(steps->rows[i].error, &why);
+    if (fail_record(f, m, &why, err) < 0)
+        return -1;
+    nothing = json_object_new_object(); /* the project's worker does not wait any more */
+    json_add_str(nothing, "t", "objects");
+    supervisor_send(f->sup, m->project_id, plan_find(STEP_INCR), nothing);
+    return 1;
+}
+
+/* The sub-project copies, or has caught up. */
+static int follow_sub(struct flow *f, const struct project *p, const struct modify *m,
+                      const struct step_rows *steps, const struct step *incr, struct err *err)
+{
+    const struct step *its = step_named(steps, STEP_INCR);
     int forks;
 
-    if (store_project_get(f->o.store, m->sub_id, &sub, err) < 0 ||
-        store_step_list(f->o.store, m->sub_id, &steps.rows, &steps.count, err) < 0)
-        return -1;
-    if (sub->status == PS_FAILED) {
-        struct err why = { 0 };
-
-        (void)err_set(&why, ERR_FLOW, "the sub-project %s has failed", sub->id);
-        for (size_t i = 0; i < steps.count; i++)
-            if (steps.rows[i].status == SS_FAILED && steps.rows[i].error != NULL)
-                json_to_err(steps.rows[i].error, &why);
-        return fail_record(f, m, &why, err);
-    }
-    its = step_named(&steps, STEP_INCR);
     if (its != NULL && its->status == SS_MONITORING && works(incr)) {
         if (store_modify_move(f->o.store, m->id, 1U << MS_RUNNING, MS_MERGING, NULL, err) < 0)
             return -1;
@@ -342,6 +351,31 @@ static int wake_sub(struct flow *f, const struct modify *m)
     return 0;
 }
 
+/* What joins: the sub-project is on its way, or both are to meet, or have met. */
+static int join(struct flow *f, const struct project *p, const struct modify *m,
+                const struct step *incr, struct wishes *io, struct err *err)
+{
+    _cleanup_(step_rows_done)
+    struct step_rows steps = { 0 };
+    int failed;
+
+    if (store_step_list(f->o.store, m->sub_id, &steps.rows, &steps.count, err) < 0)
+        return -1;
+    failed = sub_failed(f, m, &steps, err);
+    if (failed != 0)
+        return MIN(failed, 0);
+    if (m->status == MS_RUNNING)
+        return follow_sub(f, p, m, &steps, incr, err) < 0 ? -1 : wake_sub(f, m);
+    if (!met(m)) {
+        ask_to_hold(f, m);
+        return wake_sub(f, m);
+    }
+    hand_over(f, m, io);
+    if (!at_rest(f, m->sub_id))
+        flow_look(f, m->sub_id, LOOK_MS);
+    return 0;
+}
+
 static int go_on(struct flow *f, const struct project *p, const struct modify *m,
                  const struct step *incr, struct wishes *io, struct err *err)
 {
@@ -349,16 +383,8 @@ static int go_on(struct flow *f, const struct project *p, const struct modify *m
     case MS_PENDING:
         return begin(f, p, m, err);
     case MS_RUNNING:
-        return follow_sub(f, p, m, incr, err) < 0 ? -1 : wake_sub(f, m);
     case MS_MERGING:
-        if (!met(m)) {
-            ask_to_hold(f, m);
-            return wake_sub(f, m);
-        }
-        hand_over(f, m, io);
-        if (!at_rest(f, m->sub_id))
-            flow_look(f, m->sub_id, LOOK_MS);
-        return 0;
+        return join(f, p, m, incr, io, err);
     case MS_MODIFYING:
         return leave(f, m, incr, io, err);
     case MS_FAILED:

@@ -120,7 +120,7 @@ def test_added(env):
     assert "oms" not in target.databases(), target.tables("oms")
 
 
-@tags("modify")
+@tags("modify", "nightly")
 @needs("mysql97", "mariadb")
 @timeout(200)
 def test_added97(env):
@@ -220,6 +220,7 @@ def test_ends(env):
     call("StopProject", {"id": project})                    # the sub-project rests with it
     daemon.wait_for(lambda: not daemon.workers(project) and not daemon.workers(sub), 20, "all workers have stopped")
     assert daemon.project(sub)["status"] == "SUSPEND"
+    refused(daemon, "GHANA-OPERAT000002", "RenameProject", {"id": project, "name": "other"}, "modify record")
     refused(daemon, "GHANA-OPERAT000002", "ResetIncrStartTimestamp", {"id": project, "startTimestamp": 1700000000})
     call("ResumeProject", {"id": project})
     daemon.wait_for(lambda: daemon.workers(sub, "FULL_TRANSFER"), 30, "the copy goes on")
@@ -421,3 +422,60 @@ def test_fire(env):
 @timeout(400)
 def test_fire97(env):
     under_fire(env, "mysql97", "mariadb", 42)
+
+
+@tags("modify")
+@needs("mysql97", "mariadb")
+@timeout(200)
+def test_xa(env):
+    """XA transactions over old and new tables: one is prepared before the fork, one waits over the merge."""
+    source, target, daemon, project, load = start(env, "mysql97", "mariadb", rows=400, rate=60, incr_config={
+        "recordTypeWhiteList": ["INSERT", "UPDATE", "DELETE", "DDL"]})
+    early, late = (Prepared(source, number) for number in (1, 2))
+    drain(daemon, source, target)
+    set_copy_limit(daemon, project, 50)
+    number = ask(daemon, project, OLD + ADDED)
+    sub = wait_record(daemon, project, number, "RUNNING")["subProjectId"]
+    daemon.wait_for(lambda: any(event["event"] == "waiting_for_xa" for event in
+                                daemon.call("ListProjectEvents", {"projectId": sub, "pageSize": 50})), 60,
+                    "the copy waits for what was prepared before the fork")
+    early.commit()
+    late.commit()
+    daemon.wait_for(lambda: daemon.steps(sub)["FULL_TRANSFER"]["status"] == "RUNNING", 60, "the copy runs")
+    pending = [Prepared(source, number) for number in (3, 4)]
+    source.sql("ALTER TABLE app.t_uniq MODIFY val BIGINT")     # DDL of the project's own goes on
+    set_copy_limit(daemon, sub, None)
+    wait_record(daemon, project, number, "SUCCESS")
+    pending[0].commit()
+    pending[1].end("ROLLBACK")
+    source.sql("ALTER TABLE app.t_nullable MODIFY b VARCHAR(40)")   # of what has joined, too
+    load.wait_committed(30)
+    load.stop()
+    drain_and_compare(daemon, source, target)
+    kept = [target.value(f"SELECT COUNT(*) FROM app.{table} WHERE note LIKE 'xa %'") for table in ("t_auto", "t_comp")]
+    assert kept == [3, 3], kept
+    types = [target.value("SELECT COLUMN_TYPE FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = 'app' AND TABLE_NAME = %s"
+                          " AND COLUMN_NAME = %s", [*name]) for name in (("t_uniq", "val"), ("t_nullable", "b"))]
+    assert types == ["bigint(20)", "varchar(40)"], types
+
+
+class Prepared:
+    """An XA transaction over an old and a new table, prepared."""
+
+    def __init__(self, source, number):
+        self.connection, self.xid = source.connect(db="app"), f"'modify{number}'"
+        self.run(f"XA START {self.xid}", f"INSERT INTO t_auto (val, note) VALUES ({number}, 'xa {number}')",
+                 f"INSERT INTO t_comp VALUES ('xa{number}', 1, 1, 'xa {number}')", f"XA END {self.xid}",
+                 f"XA PREPARE {self.xid}")
+
+    def run(self, *statements):
+        with self.connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+
+    def commit(self):
+        self.end("COMMIT")
+
+    def end(self, how):
+        self.run(f"XA {how} {self.xid}")
+        self.connection.close()

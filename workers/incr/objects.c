@@ -90,6 +90,10 @@ int objects_step(struct session *s, struct err *err)
         return -1;
     if (s->cp.seq != group_seq(s->group))
         return 1; /* its end comes with the next account */
+    /* what a sub-project has met goes with its rows in the control schema: the daemon has it first
+     */
+    if (o->hold && json_get(s->sync->w->task->doc, "joins") != NULL && s->sync->conflicts.more)
+        return 1;
     FAULT("incr.objects.held");
     if (wants_fork(s) && fork_child(s, err) < 0)
         return -1;
