@@ -488,7 +488,7 @@ int store_project_ticket(struct store *st, const char *id, const char *action, c
  */
 #define LIST_WHERE                                                                                 \
     " WHERE (" SHOWN " IN (SELECT value FROM json_each(?1))"                                       \
-    "  OR (?2 AND +p.status = 'RUNNING' AND p.alarming))"                                           \
+    "  OR (?2 AND +p.status = 'RUNNING' AND p.alarming))"                                          \
     " AND (?10 OR p.parent_id IS NULL)"                                                            \
     " AND (?3 IS NULL OR p.name LIKE ?3 ESCAPE '\\' OR p.id LIKE ?3 ESCAPE '\\')"                  \
     " AND (?4 IS NULL OR p.type = ?4)"                                                             \
@@ -551,17 +551,27 @@ static int count_rows(struct db *h, const struct bound_filter *b, const struct p
 }
 
 /*
+ * What a list shows of a configuration: a page of projects with thousands of tables each would not
+ * fit the daemon's memory, and most of the time of a list went into what it does not show.
+ */
+/* clang-format off */
+#define SAME(key) "'" key "', p.config -> '$." key "', "
+#define BRIEF_CONFIG \
+    "json_object(" SAME("importance") SAME("enableStructTransfer") SAME("enableFullTransfer") SAME("enableFullVerify") \
+    SAME("enableIncrTransfer") SAME("enableIncrVerify") SAME("enableReverseIncrTransfer") \
+    "'transferMapping', json_object('mode', p.config ->> '$.transferMapping.mode'), " \
+    "'structTransferConfig', json_object(" \
+    "'autoProcessedToNextStep', p.config -> '$.structTransferConfig.autoProcessedToNextStep'), " \
+    "'incrTransferConfig', json_object('storeLogKeptHour', p.config -> '$.incrTransferConfig.storeLogKeptHour'))"
+/* clang-format on */
+
+/*
  * One text an order, so that each goes along its index and ends with the page; seq breaks ties
- * within a second. Of the mapping only the mode: a page of projects with thousands of tables each
- * would not fit the daemon's memory.
+ * within a second.
  */
 #define LIST_ORDERED(order)                                                                        \
-    "SELECT " COLUMNS_WITH(                                                                        \
-        "json_replace(p.config, '$.transferMapping',"                                              \
-        " json_object('mode', p.config ->> '$.transferMapping.mode'))") " FROM project "           \
-                                                                        "p" LIST_WHERE             \
-                                                                        " ORDER BY " order         \
-                                                                        " LIMIT ?8 OFFSET ?9"
+    "SELECT " COLUMNS_WITH(BRIEF_CONFIG) " FROM project p" LIST_WHERE " ORDER BY " order           \
+                                         " LIMIT ?8 OFFSET ?9"
 
 static const char *list_sql(const struct page *page)
 {

@@ -131,7 +131,7 @@ struct project_filter {
     const char *const *sink_types;
     struct page page;
 };
-/* store_project_list(): of each configuration's transferMapping only the mode is read. */
+/* store_project_list(): of each configuration only what a list shows is read (BRIEF_CONFIG). */
 int store_project_list(struct store *st, const struct project_filter *f, struct project ***ret,
                        size_t *ret_count, int64_t *ret_total, struct err *err);
 void project_list_free(struct project **list, size_t count);
