@@ -33,8 +33,16 @@ int db_schema(struct db *h, int to, struct err *err);
 struct lease {
     struct store *store;
     struct db *db;
+    bool relaxed;
 };
 int store_borrow(struct store *s, struct lease *ret, struct err *err);
+/*
+ * store_borrow_relaxed() - for what is only for the eye: nothing written over it waits for the disk
+ *
+ * With synchronous=NORMAL a WAL database stays whole whatever happens, and only what was committed
+ * last may be missing after a power cut (sqlite.org/pragma.html#pragma_synchronous).
+ */
+int store_borrow_relaxed(struct store *s, struct lease *ret, struct err *err);
 void store_return(struct lease *l);
 
 /* A statement in use. A failed bind sticks and is told by query_step(). */

@@ -119,47 +119,17 @@ static int put_all(struct db *h, const struct metric_sample *samples, size_t cou
     return txn_commit(&t, err);
 }
 
-/*
- * Without waiting for the disk: with NORMAL a WAL database stays whole whatever happens, and only
- * what was committed last may be missing after a power cut
- * (sqlite.org/pragma.html#pragma_synchronous). The connection goes back to the pool as it was.
- */
-static int relaxed(struct store *st, int (*call)(struct db *h, void *ctx, struct err *err),
-                   void *ctx, struct err *err)
-{
-    _cleanup_(store_return)
-    struct lease l = { 0 };
-    struct err late = { 0 };
-    int r;
-
-    if (store_borrow(st, &l, err) < 0 || db_exec(l.db, "PRAGMA synchronous=NORMAL", err) < 0)
-        return -1;
-    r = call(l.db, ctx, err);
-    if (db_exec(l.db, "PRAGMA synchronous=FULL", &late) < 0) {
-        db_close(take_ptr(l.db));
-        return r < 0 ? r : (*err = late, -1);
-    }
-    return r;
-}
-
-struct put {
-    const struct metric_sample *samples;
-    size_t count;
-};
-
-static int put_call(struct db *h, void *ctx, struct err *err)
-{
-    const struct put *p = ctx;
-
-    return put_all(h, p->samples, p->count, err);
-}
-
 int store_metric_put(struct store *st, const struct metric_sample *samples, size_t count,
                      struct err *err)
 {
-    struct put p = { samples, count };
+    _cleanup_(store_return)
+    struct lease l = { 0 };
 
-    return count == 0 ? 0 : relaxed(st, put_call, &p, err);
+    if (count == 0)
+        return 0;
+    if (store_borrow_relaxed(st, &l, err) < 0)
+        return -1;
+    return put_all(l.db, samples, count, err);
 }
 
 /* ---------------------------------------------------------------------- closing and removing */
@@ -253,7 +223,7 @@ static int roll(struct db *h, int64_t now, int64_t *ret_minutes, int64_t *ret_ha
     return roll_level(h, "half_hour", half_hours, to, ret_half_hours, err);
 }
 
-static int roll_call(struct db *h, void *ctx, struct err *err)
+int store_metric_roll(struct store *st, int64_t now, struct err *err)
 {
     static const char raw[] = "DELETE FROM metric_raw WHERE at >= ?1 AND at < ?2"
                               " AND series IN (SELECT id FROM metric_series)";
@@ -261,22 +231,20 @@ static int roll_call(struct db *h, void *ctx, struct err *err)
                                  " AND series IN (SELECT id FROM metric_series)";
     static const char half_hour[] = "DELETE FROM metric_half_hour WHERE at >= ?1 AND at < ?2"
                                     " AND series IN (SELECT id FROM metric_series)";
-    int64_t now = *(const int64_t *)ctx, minutes = 0, half_hours = 0;
+    int64_t minutes = 0, half_hours = 0;
+    _cleanup_(store_return)
+    struct lease l = { 0 };
     _cleanup_(txn_done)
     struct txn t = { 0 };
 
     /* never what has not been put together yet */
-    if (txn_begin(&t, h, err) < 0 || roll(h, now, &minutes, &half_hours, err) < 0 ||
-        over_span(h, raw, 0, MIN(now - METRIC_RAW_KEPT_S, minutes), err) < 0 ||
-        over_span(h, minute, 0, MIN(now - METRIC_MINUTE_KEPT_S, half_hours), err) < 0 ||
-        over_span(h, half_hour, 0, now - METRIC_HALF_HOUR_KEPT_S, err) < 0)
+    if (store_borrow_relaxed(st, &l, err) < 0 || txn_begin(&t, l.db, err) < 0 ||
+        roll(l.db, now, &minutes, &half_hours, err) < 0 ||
+        over_span(l.db, raw, 0, MIN(now - METRIC_RAW_KEPT_S, minutes), err) < 0 ||
+        over_span(l.db, minute, 0, MIN(now - METRIC_MINUTE_KEPT_S, half_hours), err) < 0 ||
+        over_span(l.db, half_hour, 0, now - METRIC_HALF_HOUR_KEPT_S, err) < 0)
         return -1;
     return txn_commit(&t, err);
-}
-
-int store_metric_roll(struct store *st, int64_t now, struct err *err)
-{
-    return relaxed(st, roll_call, &now, err);
 }
 
 /* ---------------------------------------------------------------------- reading */

@@ -168,7 +168,8 @@ int store_step_page(struct store *st, struct project *const *projects, size_t co
  */
 int store_step_move(struct store *st, const char *project_id, const char *name, unsigned from_set,
                     enum step_status to, struct err *err);
-/* store_step_progress(): `info` NULL keeps the old one; clears a retrying error. */
+/* store_step_progress(): `info` NULL keeps the old one; clears a retrying error. This and the
+ * checkpoint are told every second: they don't wait for the disk. */
 int store_step_progress(struct store *st, const char *project_id, const char *name, double progress,
                         struct json_object *info, struct err *err);
 int store_step_checkpoint(struct store *st, const char *project_id, const char *name, int64_t ts,

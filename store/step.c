@@ -242,7 +242,7 @@ int store_step_progress(struct store *st, const char *project_id, const char *na
     _cleanup_(query_done)
     struct query q = { 0 };
 
-    if (store_borrow(st, &l, err) < 0 || query_open(&q, l.db, sql, err) < 0)
+    if (store_borrow_relaxed(st, &l, err) < 0 || query_open(&q, l.db, sql, err) < 0)
         return -1;
     query_text(&q, 1, project_id);
     query_text(&q, 2, name);
@@ -260,7 +260,7 @@ int store_step_checkpoint(struct store *st, const char *project_id, const char *
     _cleanup_(query_done)
     struct query q = { 0 };
 
-    if (store_borrow(st, &l, err) < 0 || query_open(&q, l.db, sql, err) < 0)
+    if (store_borrow_relaxed(st, &l, err) < 0 || query_open(&q, l.db, sql, err) < 0)
         return -1;
     query_text(&q, 1, project_id);
     query_text(&q, 2, name);

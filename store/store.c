@@ -72,16 +72,30 @@ int store_borrow(struct store *s, struct lease *ret, struct err *err)
     (void)pthread_mutex_unlock(&s->lock);
     if (h == NULL && db_open(s->path, &h, err) < 0)
         return -1;
-    *ret = (struct lease){ s, h };
+    *ret = (struct lease){ .store = s, .db = h };
     return 0;
+}
+
+int store_borrow_relaxed(struct store *s, struct lease *ret, struct err *err)
+{
+    if (store_borrow(s, ret, err) < 0)
+        return -1;
+    ret->relaxed = true;
+    return db_exec(ret->db, "PRAGMA synchronous=NORMAL", err);
 }
 
 void store_return(struct lease *l)
 {
     struct db *h = take_ptr(l->db);
+    struct err ignored = { 0 };
 
     if (h == NULL)
         return;
+    /* as the next borrower expects it, or not at all */
+    if (l->relaxed && db_exec(h, "PRAGMA synchronous=FULL", &ignored) < 0) {
+        db_close(h);
+        return;
+    }
     (void)pthread_mutex_lock(&l->store->lock);
     if (l->store->idle_count < IDLE_MAX)
         l->store->idle[l->store->idle_count++] = take_ptr(h);
