@@ -10,6 +10,7 @@
 #include "store/alert.h"
 
 struct alert_limits {
+    int64_t every_s;         /* how often the flow looks; 0: never */
     int64_t lag_grace_s;     /* a lag fires when it is too high for so long */
     int64_t resend_s;        /* 0: never */
     int64_t disk_free_bytes; /* less fires */

@@ -28,7 +28,6 @@ enum {
     PRECHECKS_KEPT_S = 7 * 24 * 3600,
     GAUGES_EVERY_MS = 5000, /* samples to the store */
     ROLL_EVERY_MS = 60000,
-    ALERTS_EVERY_MS = 2000,
 };
 
 enum work_kind {
@@ -279,15 +278,16 @@ static int64_t measure(struct flow *f)
         if (store_metric_roll(f->o.store, clock_now_s(), &err) < 0)
             log_err(LOG_WARN, "flow", "samples_not_closed", &err);
     }
-    if (now >= f->alerts_due) {
-        f->alerts_due = now + ALERTS_EVERY_MS;
+    if (f->o.alerts.every_s > 0 && now >= f->alerts_due) {
+        f->alerts_due = now + f->o.alerts.every_s * 1000;
         r = alerts_tick(f->alerts, f->o.store, f->gauges, &err);
         if (r < 0)
             log_err(LOG_WARN, "flow", "alerts_failed", &err);
         if (r != 0) /* also what was stored before an error */
             notify_wake(f->o.notify);
     }
-    return MIN(f->gauges_due, MIN(f->roll_due, f->alerts_due));
+    now = MIN(f->gauges_due, f->roll_due);
+    return f->o.alerts.every_s > 0 ? MIN(now, f->alerts_due) : now;
 }
 
 static void turn(struct flow *f, int64_t until)

@@ -48,6 +48,7 @@ static const struct setting settings[] = {
     { "requests_burst",   ST_INT,  AT(requests_burst),     1,    1000000,     "400",              NULL, "requests of one account at once" },
     { "audit_max",        ST_INT,  AT(audit_max),          1000, 1000000,     "100000",           NULL, "audit events kept; the oldest go" },
     { "audit_days",       ST_INT,  AT(audit_days),         1,    36500,       "365",              NULL, "how long an audit event is kept" },
+    { "alert_every_seconds", ST_INT, AT(alert_every_s),    0,    3600,        "2",                NULL, "how often the rules of the alerts are looked at; 0: never" },
     { "alert_grace_seconds", ST_INT, AT(alert_grace_s),    0,    86400,       "60",               NULL, "a lag alarms when it is too high for so long" },
     { "alert_resend_seconds", ST_INT, AT(alert_resend_s),  0,    2592000,     "3600",             NULL, "webhooks are told again of what still fires after so long; 0: never" },
     { "alert_free_bytes", ST_INT,  AT(alert_free_bytes),   0,    INT64_MAX,   "2147483648",       NULL, "less free disk below the data directory alarms" },

@@ -30,7 +30,7 @@ struct config {
     int64_t conflicts_max, conflicts_days;
     int64_t requests_per_second, requests_burst;
     int64_t audit_max, audit_days;
-    int64_t alert_grace_s, alert_resend_s, alert_free_bytes;
+    int64_t alert_every_s, alert_grace_s, alert_resend_s, alert_free_bytes;
     bool metrics_auth;
     bool allow_public_plaintext;
 };

@@ -5,6 +5,7 @@ so does a SIGKILL of the daemon or of any worker in any sub-step.
 """
 
 import threading
+import time
 
 from common import (INCR, Faults, assert_equal_soon, drain, prepare, release_and_delete, start_forward, tree,
                     wait_monitoring)
@@ -119,11 +120,21 @@ def to_stopped(daemon, project, **options):
     wait_sub(daemon, project, SUBS[5])
 
 
+def has_curve(daemon, project, metric):
+    now = int(time.time())
+    answer = daemon.call("DescribeProjectStepMetric", {
+        "projectId": project, "stepName": REVERSE, "metricType": metric, "aggregator": "NONE", "beginTimestamp": now - 3600,
+        "endTimestamp": now})
+    return answer["metrics"][0]["dataPoints"]
+
+
 def to_end(daemon, project):
     advance(daemon, project)
     wait_sub(daemon, project, SUBS[6])
     assert advance(daemon, project) == REVERSE
     daemon.wait_step(project, REVERSE, "MONITORING", 90)
+    daemon.wait_for(lambda: all(has_curve(daemon, project, metric) for metric in ("RPS", "DELAY", "APPLY_LAG")), 30,
+                    "the way back has curves")
 
 
 def drain_back(daemon, source, target, db="app"):

@@ -40,6 +40,7 @@ BODY_MAX = 4 * 1024 * 1024 - 65536
 # Values of required fields that a table can't give: by name.
 LONG = base64.b64encode(b"a pa55word! that is long").decode()
 VALID = {"url": "http://127.0.0.1:1/hook", "oldPassword": LONG, "newPassword": LONG, "ip": "127.0.0.1", "port": 3306, "password": base64.b64encode(b"pa55word!").decode(), "ddlId": "bin.000001:4",
+         "url": "http://127.0.0.1:1/",
          "transferMapping": {"databases": [{"name": "shop"}]}, "mode": "SPECIFIC", "source": "utf8mb4_bin", "target": "utf8mb4_bin",
          "databases": [{"name": "shop"}]}
 # Fields that only together with others are not required.
@@ -61,7 +62,7 @@ class Daemon:
         self.log = os.path.join(directory, "log")
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([PROGRAM, "--data-dir", self.data_dir, "--listen", "127.0.0.1:0", "--worker-path",
-                                             "/bin/false", "--requests-per-second", "0"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                                             "/bin/false", "--requests-per-second", "0", "--alert-every-seconds", "0"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         listen = os.path.join(self.data_dir, "listen")
         end = time.monotonic() + 60
         while not os.path.exists(listen) or ":" not in read(listen):
