@@ -239,12 +239,6 @@ static void end_hash(struct auth *a)
     (void)pthread_mutex_unlock(&a->lock);
 }
 
-static int too_many(struct err *err)
-{
-    (void)err_set(err, ERR_UNAUTHORIZED, "too many failed logins");
-    return err_advise(err, "Wait a few seconds, then send the right credentials.");
-}
-
 int auth_hash(struct auth *a, const struct secret *password, char ret[static SECRET_HASH_LEN],
               struct err *err)
 {
@@ -263,22 +257,41 @@ int auth_hash(struct auth *a, const struct secret *password, char ret[static SEC
  * The name of a user that does not exist is told to nobody: people type their password into the
  * wrong field.
  */
-static void login_failed(struct auth *a, const struct account *who, bool known, struct err *err)
+static void audit_login(struct auth *a, const struct account *who, bool known)
 {
-    const char *user = known ? who->name : "(unknown)";
     const struct audit_event e = {
-        .user = user,
+        .user = known ? who->name : "(unknown)",
         .key_id = known && who->key_id[0] != '\0' ? who->key_id : NULL,
         .peer = who->peer,
         .action = "Login",
-        .result = err_wire(err->code),
+        .result = err_wire(ERR_UNAUTHORIZED),
         .request_id = "",
     };
+
+    audit_refused(a->on.audit, &e);
+}
+
+static void login_failed(struct auth *a, const struct account *who, bool known)
+{
     char quoted[LOG_QUOTED_MAX];
 
-    log_warn("api", "login_failed", "user=%s peer=%s", log_q(user, quoted), who->peer);
-    if (a->on.audit != NULL)
-        audit_refused(a->on.audit, &e);
+    log_warn("api", "login_failed", "user=%s peer=%s",
+             log_q(known ? who->name : "(unknown)", quoted), who->peer);
+    audit_login(a, who, known);
+}
+
+/* Not logged: an attack must not fill the log. Its number is in the audit. */
+static int too_many(struct auth *a, const struct account *who, bool known, struct err *err)
+{
+    audit_login(a, who, known);
+    (void)err_set(err, ERR_UNAUTHORIZED, "too many failed logins");
+    return err_advise(err, "Wait a few seconds, then send the right credentials.");
+}
+
+static int too_busy(struct err *err)
+{
+    (void)err_set(err, ERR_UNAUTHORIZED, "too many logins are being checked");
+    return err_advise(err, "Send the same again in a moment.");
 }
 
 /* `who` has name, as_of and, of a known user, role and proof. */
@@ -294,8 +307,10 @@ static int check_password(struct auth *a, const struct secret *password, const c
         if (remembers_stored(a, stored, who))
             return 0;
     }
-    if (!limits_may_try(a->on.limits, who->peer, who->name) || !begin_hash(a))
-        return too_many(err);
+    if (!limits_may_try(a->on.limits, who->peer, who->name))
+        return too_many(a, who, known, err);
+    if (!begin_hash(a))
+        return too_busy(err);
     /* while this one waited for its turn, another call may have proved the same, or failed */
     if (known && remembers_stored(a, stored, who)) {
         end_hash(a);
@@ -303,7 +318,7 @@ static int check_password(struct auth *a, const struct secret *password, const c
     }
     if (!limits_may_try(a->on.limits, who->peer, who->name)) {
         end_hash(a);
-        return too_many(err);
+        return too_many(a, who, known, err);
     }
     right = secret_hash_matches(known ? hash : a->dummy_hash, secret_text(password)) && known;
     limits_tried(a->on.limits, who->peer, who->name, right);
@@ -312,9 +327,8 @@ static int check_password(struct auth *a, const struct secret *password, const c
         remember(a, sent, stored, who);
         return 0;
     }
-    (void)err_set(err, ERR_UNAUTHORIZED, "unknown user or wrong password");
-    login_failed(a, who, known, err);
-    return -1;
+    login_failed(a, who, known);
+    return err_set(err, ERR_UNAUTHORIZED, "unknown user or wrong password");
 }
 
 /* What the store tells of a user goes into `who`; *ret_hash NULL: none that may log in. */
@@ -392,10 +406,8 @@ static int look_up_key(struct auth *a, struct account *who, struct access_key *k
 /* `who` with its peer; the rest only when the key is one. */
 static void key_failed(struct auth *a, const char *key_id, const struct account *who, bool known)
 {
-    struct err err = { .code = ERR_UNAUTHORIZED };
-
     limits_tried(a->on.limits, who->peer, key_id, false);
-    login_failed(a, who, known, &err);
+    login_failed(a, who, known);
 }
 
 void auth_failed(struct auth *a, const char *peer, const char *key_id)
@@ -437,7 +449,7 @@ int auth_key(struct auth *a, const char *key_id, const char *peer, struct secret
     *ret_who = (struct account){ .as_of = atomic_load(&a->as_of) };
     (void)snprintf(ret_who->peer, sizeof(ret_who->peer), "%s", peer);
     if (!limits_may_try(a->on.limits, peer, key_id))
-        return too_many(err);
+        return too_many(a, ret_who, false, err);
     if (strlen(key_id) < sizeof(ret_who->key_id)) {
         (void)snprintf(ret_who->key_id, sizeof(ret_who->key_id), "%s", key_id);
         r = look_up_key(a, ret_who, &k, err);

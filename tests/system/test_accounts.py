@@ -410,6 +410,7 @@ def test_wrong_logins(env):
     said = [message(("bob", f"wrong{n}")) for n in range(40)]
     assert "unknown user or wrong password" in said[0]
     assert any("too many failed logins" in text for text in said), said
+    assert sum(event["count"] for event in events(daemon, user="bob", action="Login")) == 40    # those too
     assert status(daemon, eve) == 200       # nobody else is shut out
     daemon.wait_for(lambda: status(daemon, bob) == 200, 15, "the right password is taken again")
     key = new_key(daemon, username="bob")
