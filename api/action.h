@@ -57,6 +57,9 @@ int project_resume(struct call *c, struct err *err);
 int project_release(struct call *c, struct err *err);
 int project_delete(struct call *c, struct err *err);
 int project_update_config(struct call *c, struct err *err);
+/* project_change_config(): the same of `c->in`; with !replace only what it names changes, but
+ * throttles, which are a set. */
+int project_change_config(struct call *c, bool replace, struct err *err);
 int project_reset_start(struct call *c, struct err *err);
 /* project_ensure_steps(): plans the steps of a project that has none. */
 int project_ensure_steps(struct call *c, const char *id, struct err *err);

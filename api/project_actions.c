@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/json.h"
-#include "base/strbuf.h"
 #include "store/reset.h"
 
 #include "base/banned.h"
@@ -134,125 +133,6 @@ int project_release(struct call *c, struct err *err)
 int project_delete(struct call *c, struct err *err)
 {
     return request(c, FLOW_DELETE, err);
-}
-
-/* ------------------------------------------------------------------ changing a configuration */
-
-/* Statuses in which no worker of a project runs: what is changed counts from the next start on. */
-enum { STOPPED = 1U << PS_INIT | 1U << PS_SUSPEND | 1U << PS_FAILED };
-
-static bool one_of(const char *const *list, const char *key)
-{
-    for (; *list != NULL; list++)
-        if (strcmp(*list, key) == 0)
-            return true;
-    return false;
-}
-
-static const char *const throttles[] = { "throttleRps", "throttleIOPS", NULL };
-static const char *const at_next_start[] = { "supportDDLTypes",  "adaptOnlineDdl",
-                                             "conflictStrategy", "conflictDetection",
-                                             "watchTarget",      NULL };
-
-/*
- * One configuration object: throttles are replaced as a set (one left out is no limit any more,
- * oms-api.md 4.12); what counts from the next start on is changed when it is sent; clients send
- * the rest back as it is, and a change of that is refused.
- *
- * @changed  gets "SECTION.KEY = VALUE" of what counts from the next start on
- */
-static void merge_config(struct json_object *stored, struct json_object *sent, const char *name,
-                         struct faults *faults, struct strbuf *changed)
-{
-    json_object_object_foreach(sent, key, value)
-    {
-        struct json_object *now = json_get(stored, key);
-        char path[128];
-        if (one_of(throttles, key) || (now != NULL && json_object_equal(now, value)))
-            continue;
-        (void)snprintf(path, sizeof(path), "%s.%s", name, key);
-        if (!one_of(at_next_start, key)) {
-            faults_later(faults, path, "can't be changed yet");
-            continue;
-        }
-        strbuf_addf(changed, "%s%s = %s", changed->len > 0 ? ", " : "", path, json_text(value));
-        json_add(stored, key, json_object_get(value));
-    }
-    for (const char *const *limit = throttles; *limit != NULL; limit++) {
-        struct json_object *v = json_get(sent, *limit);
-        json_object_object_del(stored, *limit);
-        if (v != NULL)
-            json_add(stored, *limit, json_object_get(v));
-    }
-}
-
-static int refuse_running(const struct project *p, const char *what, struct err *err)
-{
-    (void)err_set(err, ERR_STATE,
-                  "project %s is %s: %s can be changed in INIT, SUSPEND and FAILED only", p->id,
-                  project_status_text(p->status), what);
-    return err_advise(err, "StopProject, change it, then ResumeProject.");
-}
-
-static int store_config(struct call *c, const struct project *p, struct json_object *config,
-                        const struct strbuf *changed, struct err *err)
-{
-    bool stopped = changed->len > 0;
-    char told[1024];
-    int r;
-
-    if (stopped && (STOPPED & 1U << p->status) == 0)
-        return refuse_running(p, strbuf_str(changed), err);
-    (void)snprintf(told, sizeof(told), "%.128s: %.800s", c->who->name, strbuf_str(changed));
-    r = store_project_set_config(c->on->store, p->id, stopped ? STOPPED : 0, config,
-                                 stopped ? told : NULL, err);
-    if (r == 0)
-        return err_set(err, ERR_STATE, "project %s was started just now: stop it first", p->id);
-    return r < 0 ? -1 : 0;
-}
-
-static int update_locked(struct call *c, const char *id, struct err *err)
-{
-    static const char *const names[] = { "fullTransferConfig", "incrTransferConfig" };
-    _cleanup_(project_freep)
-    struct project *p = NULL;
-    _cleanup_(json_putp)
-    struct json_object *config = NULL;
-    _cleanup_(strbuf_done)
-    struct strbuf changed = STRBUF(8192);
-
-    if (store_project_live(c->on->store, id, &p, err) < 0)
-        return -1;
-    if (p->status == PS_RELEASING || p->status == PS_RELEASED || p->status == PS_DELETED)
-        return err_set(err, ERR_STATE, "project %s is %s: its configuration can't be changed", id,
-                       project_status_text(p->status));
-    config = json_clone(p->config);
-    if (config == NULL)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    if (p->reverse && json_get(c->in, "incrTransferConfig") != NULL)
-        project_body_check_reverse(json_get(c->in, "incrTransferConfig"), "incrTransferConfig",
-                                   &c->faults);
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-        struct json_object *sent = json_get(c->in, names[i]), *stored = json_get(config, names[i]);
-        if (sent != NULL && stored != NULL)
-            merge_config(stored, sent, names[i], &c->faults, &changed);
-    }
-    if (faults_raise(&c->faults, err) < 0 || strbuf_check(&changed, err) < 0)
-        return -1;
-    return store_config(c, p, config, &changed, err);
-}
-
-int project_update_config(struct call *c, struct err *err)
-{
-    const char *id = json_get_str(c->in, "id", "");
-    int r;
-
-    (void)pthread_mutex_lock(api_config_lock(c->api));
-    r = update_locked(c, id, err);
-    (void)pthread_mutex_unlock(api_config_lock(c->api));
-    if (r == 0)
-        flow_throttle(c->on->flow, id);
-    return r;
 }
 
 /* ------------------------------------------------------------------ name and alert level */

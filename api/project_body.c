@@ -10,6 +10,7 @@
 #include "api/switch.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "flow/grade.h"
 
 #include "base/banned.h"
 
@@ -20,8 +21,9 @@ const char *const project_importances[] = { "LOW", "MEDIUM", "HIGH", "IGNORE", N
 static const char *const no_oss[] = { "true=there is no object store, send the request itself", NULL };
 static const char *const table_categories[] = { "ALL", "WITH_UNIQUE_ROW_ID", "WITHOUT_UNIQUE_ROW_ID",
     "WITHUNIQUEROWID=WITH_UNIQUE_ROW_ID", "WITHOUTUNIQUEROWID=WITHOUT_UNIQUE_ROW_ID", NULL };
-static const char *const speed_modes[] = { "STEADY", "NORMAL", "FAST", NULL };
-static const char *const speed_modes_later[] = { "CUSTOM", NULL };
+static const char *const speed_modes[] = { "STEADY", "NORMAL", "FAST", "CUSTOM", NULL };
+static const char *const verify_modes[] = { "STEADY", "NORMAL", "FAST", NULL };
+static const char *const grades[] = { "SMALL", "MEDIUM", "LARGE", "CUSTOM", NULL };
 static const char *const index_modes[] = { "NONE", "WITH_TABLE", "AFTER_COPY", NULL };
 static const char *const trigger_modes[] = { "NOT_MIGRATION", "WITH_STRUCT_TRANSFER", "WITH_TRANSFER_APP_SWITCH", NULL };
 static const char *const record_types[] = { "INSERT", "UPDATE", "DELETE", "DDL", "HEARTBEAT", "BEGIN", "COMMIT",
@@ -29,12 +31,36 @@ static const char *const record_types[] = { "INSERT", "UPDATE", "DELETE", "DDL",
 static const char *const conflict_strategies[] = { "FAIL", "IGNORE", "OVERWRITE", "TaskFailed=FAIL", NULL };
 static const char *const conflict_detections[] = { "KEY", "ROW", NULL };
 
+/* Grades and their numbers (flow/grade.h). */
+#define NUMBER_(key_, least, most, small, medium, large) { .name = key_, .type = FT_INT, .min = least, .max = most },
+static const struct field store_settings[] = { GRADE_STORE_TABLE(NUMBER_) { 0 } };
+static const struct field full_import_settings[] = { GRADE_FULL_IMPORT_TABLE(NUMBER_) { 0 } };
+static const struct field incr_sync_settings[] = { GRADE_INCR_SYNC_TABLE(NUMBER_) { 0 } };
+static const struct field full_verify_settings[] = { GRADE_FULL_VERIFY_TABLE(NUMBER_) { 0 } };
+#undef NUMBER_
+static const struct field component_settings[] = {
+    { .name = "store", .type = FT_OBJECT, .fields = store_settings },
+    { .name = "fullImport", .type = FT_OBJECT, .fields = full_import_settings },
+    { .name = "incrSync", .type = FT_OBJECT, .fields = incr_sync_settings },
+    { .name = "fullVerify", .type = FT_OBJECT, .fields = full_verify_settings },
+    { 0 },
+};
+static const struct field component_grades[] = {
+    { .name = "store", .type = FT_STRING, .values = grades },
+    { .name = "fullImport", .type = FT_STRING, .values = grades },
+    { .name = "incrSync", .type = FT_STRING, .values = grades },
+    { .name = "fullVerify", .type = FT_STRING, .values = grades },
+    { 0 },
+};
+
 static const struct field common_config[] = {
     { .name = "tableCategory", .type = FT_STRING, .fallback = "\"ALL\"", .values = table_categories },
     { .name = "activeActive", .type = FT_BOOL, .fallback = "false" },
     { .name = "connectRetryMinutes", .type = FT_INT, .min = 10, .max = 1440, .fallback = "720" },
     { .name = "controlSchema", .type = FT_STRING, .min = 1, .max = 64, .fallback = "\"oms\"", .check = name_check_control },
     { .name = "nameCase", .type = FT_STRING, .fallback = "\"AS_SOURCE\"", .values = kinds_name_case },
+    { .name = "componentGrades", .type = FT_OBJECT, .fields = component_grades },
+    { .name = "componentSettings", .type = FT_OBJECT, .fields = component_settings },
     { .name = "syncSchema", .type = FT_BOOL, .flags = F_LATER_TRUE },
     { .name = "sourceStoreFormat", .type = FT_STRING, .max = 32, .check = name_check_line },
     { .name = "sinkStoreFormat", .type = FT_STRING, .max = 32, .check = name_check_line },
@@ -61,8 +87,9 @@ static const struct field struct_config[] = {
 static const struct field full_config[] = {
     { .name = "nonePkUkTruncateDstTable", .type = FT_BOOL, .fallback = "false" },
     { .name = "allowDestTableNotEmpty", .type = FT_BOOL, .fallback = "false" },
-    { .name = "fullTransferSpeedMode", .type = FT_STRING, .fallback = "\"NORMAL\"", .values = speed_modes, .later = speed_modes_later },
-    { .name = "fullVerifySpeedMode", .type = FT_STRING, .fallback = "\"NORMAL\"", .values = speed_modes },
+    { .name = "fullTransferSpeedMode", .type = FT_STRING, .fallback = "\"NORMAL\"", .values = speed_modes },
+    { .name = "fullTransferSpeedConfig", .type = FT_OBJECT, .fields = full_import_settings },
+    { .name = "fullVerifySpeedMode", .type = FT_STRING, .fallback = "\"NORMAL\"", .values = verify_modes },
     { .name = "readWorkerNum", .type = FT_INT, .min = 1, .max = 64 },
     { .name = "writeWorkerNum", .type = FT_INT, .min = 1, .max = 64 },
     { .name = "throttleRps", .type = FT_INT, .min = 1 },
@@ -118,8 +145,9 @@ const struct field create_project_fields[] = {
 static const struct field update_full[] = {
     { .name = "nonePkUkTruncateDstTable", .type = FT_BOOL },
     { .name = "allowDestTableNotEmpty", .type = FT_BOOL },
-    { .name = "fullTransferSpeedMode", .type = FT_STRING, .values = speed_modes, .later = speed_modes_later },
-    { .name = "fullVerifySpeedMode", .type = FT_STRING, .values = speed_modes },
+    { .name = "fullTransferSpeedMode", .type = FT_STRING, .values = speed_modes },
+    { .name = "fullTransferSpeedConfig", .type = FT_OBJECT, .fields = full_import_settings },
+    { .name = "fullVerifySpeedMode", .type = FT_STRING, .values = verify_modes },
     { .name = "readWorkerNum", .type = FT_INT, .min = 1, .max = 64 },
     { .name = "writeWorkerNum", .type = FT_INT, .min = 1, .max = 64 },
     { .name = "throttleRps", .type = FT_INT, .min = 1 },
@@ -145,10 +173,25 @@ static const struct field update_incr[] = {
     { .name = "relayMaxBytes", .type = FT_INT, .min = 0 },
     { 0 },
 };
+static const struct field update_common[] = {
+    { .name = "componentGrades", .type = FT_OBJECT, .fields = component_grades },
+    { .name = "componentSettings", .type = FT_OBJECT, .fields = component_settings },
+    { .name = "sourceStoreFormat", .type = FT_STRING, .max = 32, .check = name_check_line },
+    { .name = "sinkStoreFormat", .type = FT_STRING, .max = 32, .check = name_check_line },
+    { 0 },
+};
+static const struct field update_struct[] = {
+    { .name = "autoProcessedToNextStep", .type = FT_BOOL },
+    { .name = "triggerMigrationType", .type = FT_STRING, .values = trigger_modes },
+    { 0 },
+};
 const struct field update_project_fields[] = {
     { .name = "id", .type = FT_STRING, .flags = F_REQUIRED, .min = 1, .max = 39 },
+    { .name = "commonTransferConfig", .type = FT_OBJECT, .fields = update_common },
+    { .name = "structTransferConfig", .type = FT_OBJECT, .fields = update_struct },
     { .name = "fullTransferConfig", .type = FT_OBJECT, .fields = update_full },
     { .name = "incrTransferConfig", .type = FT_OBJECT, .fields = update_incr },
+    { .name = "reverseIncrTransferConfig", .type = FT_OBJECT, .fields = update_incr },
     { 0 },
 };
 
@@ -160,10 +203,6 @@ const struct field configure_reverse_fields[] = {
     { 0 },
 };
 
-/* Readers and writers of a speed mode (the grades of oms-api.md 3.8, scaled to one process). */
-static const struct { const char *mode; int workers; } grades[] = {
-    { "STEADY", 4 }, { "NORMAL", 8 }, { "FAST", 16 },
-};
 /* clang-format on */
 
 static bool has_word(struct json_object *list, const char *word)
@@ -231,7 +270,7 @@ struct json_object *project_body_all_ddl(void)
 }
 
 /* `DDL` in recordTypeWhiteList without a list means every kind (interface.md). */
-static void settle_ddl(struct json_object *config)
+void project_body_settle_ddl(struct json_object *config)
 {
     bool all;
 
@@ -286,21 +325,57 @@ static void settle_indexes(struct json_object *body, struct faults *faults)
     json_add_bool(config, "deferIndexCreation", defer);
 }
 
-static void settle_workers(struct json_object *body)
+/* A grade and OMS's speed mode are one thing in two words: what componentGrades says counts. */
+static void settle_grades(struct json_object *config)
 {
-    struct json_object *config = json_get(body, "fullTransferConfig");
-    const char *mode = json_get_str(config, "fullTransferSpeedMode", "NORMAL");
-    int workers = 8;
+    struct json_object *full = json_get(config, "fullTransferConfig");
+    struct json_object *given =
+        json_get(json_get(config, "commonTransferConfig"), "componentGrades");
+    const char *import = json_get_str(given, "fullImport", NULL);
+    const char *verify = json_get_str(given, "fullVerify", NULL);
 
-    for (size_t i = 0; i < ARRAY_SIZE(grades); i++)
-        if (strcmp(grades[i].mode, mode) == 0)
-            workers = grades[i].workers;
-    if (config == NULL)
-        return;
-    if (json_get(config, "readWorkerNum") == NULL)
-        json_add_i64(config, "readWorkerNum", workers);
-    if (json_get(config, "writeWorkerNum") == NULL)
-        json_add_i64(config, "writeWorkerNum", workers);
+    if (full != NULL && import != NULL)
+        json_add_str(full, "fullTransferSpeedMode", grade_mode(import));
+    if (full != NULL && verify != NULL && strcmp(verify, "CUSTOM") != 0)
+        json_add_str(full, "fullVerifySpeedMode", grade_mode(verify));
+}
+
+static void check_grades(struct json_object *config, struct faults *faults)
+{
+    static const char need[] = "needs the grade CUSTOM: SMALL, MEDIUM and LARGE have their numbers";
+    struct json_object *common = json_get(config, "commonTransferConfig");
+    struct json_object *full = json_get(config, "fullTransferConfig");
+    _cleanup_(json_putp)
+    struct json_object *settings = grade_settings(config);
+
+    for (const struct field *f = component_settings; f->name != NULL; f++) {
+        char path[96];
+        (void)snprintf(path, sizeof(path), "commonTransferConfig.componentSettings.%s", f->name);
+        if (json_get(json_get(common, "componentSettings"), f->name) != NULL &&
+            strcmp(json_get_str(json_get(settings, f->name), "grade", ""), "CUSTOM") != 0)
+            faults_add(faults, path, "%s (componentGrades.%s)", need, f->name);
+    }
+    if (json_get(full, "fullTransferSpeedConfig") != NULL &&
+        strcmp(json_get_str(json_get(settings, "fullImport"), "grade", ""), "CUSTOM") != 0)
+        faults_add(faults, "fullTransferConfig.fullTransferSpeedConfig",
+                   "needs fullTransferSpeedMode CUSTOM");
+}
+
+void project_body_check_update(struct json_object *config, struct faults *faults)
+{
+    const char *triggers = json_get_str(json_get(config, "structTransferConfig"),
+                                        "triggerMigrationType", "NOT_MIGRATION");
+
+    if (json_get_bool(config, "enableIncrTransfer", false))
+        check_records(json_get_array(json_get(config, "incrTransferConfig"), "recordTypeWhiteList"),
+                      "incrTransferConfig.recordTypeWhiteList", faults);
+    if (strcmp(triggers, "WITH_TRANSFER_APP_SWITCH") == 0 &&
+        !json_get_bool(config, "enableReverseIncrTransfer", false))
+        faults_add(faults, "structTransferConfig.triggerMigrationType",
+                   "WITH_TRANSFER_APP_SWITCH needs enableReverseIncrTransfer: without it there is "
+                   "no switchover");
+    settle_grades(config);
+    check_grades(config, faults);
 }
 
 /* Two ways need that both directions can be had: said here, not when the reverse is configured. */
@@ -367,11 +442,12 @@ int project_body_check(struct json_object *body, struct faults *faults, struct e
                    "at least one of enableStructTransfer, enableFullTransfer and "
                    "enableIncrTransfer must be true");
     check_incr(body, faults);
-    settle_ddl(json_get(body, "incrTransferConfig"));
-    settle_ddl(json_get(body, "reverseIncrTransferConfig"));
+    project_body_settle_ddl(json_get(body, "incrTransferConfig"));
+    project_body_settle_ddl(json_get(body, "reverseIncrTransferConfig"));
     check_collations(body, faults);
     settle_indexes(body, faults);
-    settle_workers(body);
+    settle_grades(body);
+    check_grades(body, faults);
     settle_conflicts(body, two_way);
     before = faults->count;
     if (mapping != NULL)

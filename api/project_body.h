@@ -19,6 +19,12 @@ extern const char *const project_importances[]; /* words of `importance` */
  */
 int project_body_check(struct json_object *body, struct faults *faults, struct err *err);
 
+/* project_body_settle_ddl(): of an incrTransferConfig without supportDDLTypes: the list that its
+ * recordTypeWhiteList means. */
+void project_body_settle_ddl(struct json_object *config);
+/* project_body_check_update(): what UpdateProjectConfig made of a stored configuration. */
+void project_body_check_update(struct json_object *config, struct faults *faults);
+
 /* project_body_check_reverse(): the configuration of the reverse direction: rows only, never DDL.
  */
 void project_body_check_reverse(struct json_object *incr, const char *path, struct faults *faults);

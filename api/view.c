@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "flow/flow.h"
+#include "flow/grade.h"
 
 #include "base/banned.h"
 
@@ -466,6 +467,19 @@ struct json_object *view_mapping(struct json_object *mapping)
     return o;
 }
 
+/* Numbers that follow from the grade, where none is given (oms-api.md 4.5). */
+static void add_grades(struct json_object *o, struct json_object *config)
+{
+    static const char *const shown[] = { "readWorkerNum", "writeWorkerNum" };
+    struct json_object *settings = grade_settings(config);
+    struct json_object *full = json_clone(json_get(config, "fullTransferConfig"));
+
+    for (size_t i = 0; full != NULL && i < ARRAY_SIZE(shown); i++)
+        add_same(full, shown[i], json_get(settings, "fullImport"), shown[i]);
+    json_add(o, "fullTransferConfig", full);
+    json_add(o, "componentSettings", settings);
+}
+
 static void add_configs(struct json_object *o, const struct project_parts *p)
 {
     static const char *const keys[] = { "commonTransferConfig", "structTransferConfig",
@@ -482,6 +496,8 @@ static void add_configs(struct json_object *o, const struct project_parts *p)
     }
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
         add_same(o, keys[i], p->brief ? NULL : p->project->config, keys[i]);
+    if (!p->brief)
+        add_grades(o, p->project->config);
 }
 
 struct json_object *view_project(const struct project_parts *p)

@@ -6,6 +6,7 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/strbuf.h"
+#include "flow/grade.h"
 #include "flow/pair.h"
 #include "flow/switchover.h"
 #include "store/ddl.h"
@@ -114,6 +115,29 @@ static void add_default(struct json_object *doc, const char *key, const char *na
     json_add(doc, key, copy);
 }
 
+/* Numbers of a component's grade, into a copy of the section that its worker reads. */
+static void add_numbers(struct json_object *doc, const char *key, struct json_object *numbers)
+{
+    struct json_object *copy = json_clone(json_get(doc, key));
+
+    json_object_object_foreach(numbers, name, value)
+    {
+        if (strcmp(name, "grade") != 0)
+            json_add(copy, name, json_object_get(value));
+    }
+    json_add(doc, key, copy);
+}
+
+static void add_grades(struct json_object *doc, struct json_object *config)
+{
+    _cleanup_(json_putp)
+    struct json_object *settings = grade_settings(config);
+
+    add_numbers(doc, "fullConfig", json_get(settings, "fullImport"));
+    add_numbers(doc, "incrConfig", json_get(settings, "incrSync"));
+    add_numbers(doc, "incrConfig", json_get(settings, "store"));
+}
+
 static void add_flags(struct json_object *doc, struct json_object *config,
                       struct json_object *common)
 {
@@ -149,6 +173,7 @@ static void add_config(struct json_object *doc, struct json_object *config)
     add_default(doc, "incrConfig", "adaptOnlineDdl", json_object_new_boolean(true));
     add_default(doc, "incrConfig", "conflictStrategy", json_object_new_string("FAIL"));
     add_default(doc, "incrConfig", "conflictDetection", json_object_new_string("KEY"));
+    add_grades(doc, config);
     json_add_str(doc, "importance", importance);
     json_add_i64(doc, "lagThresholdSeconds", lag_threshold(importance));
     json_add_bool(doc, "hasIndexStep", plan_has(config, STEP_INDEX));

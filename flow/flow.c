@@ -36,6 +36,7 @@ enum work_kind {
     WORK_THROTTLE,
     WORK_SWITCH,  /* a look; the switch worker that runs is stopped first */
     WORK_OBJECTS, /* a look; what incremental was asked for its objects does not count any more */
+    WORK_RENEW,   /* the worker of `step` starts anew */
 };
 
 struct work {
@@ -43,6 +44,7 @@ struct work {
     enum work_kind kind;
     int64_t at; /* monotonic ms */
     char id[ID_MAX];
+    const struct plan_row *step; /* WORK_RENEW; else NULL */
 };
 
 /* ---------------------------------------------------------------------- what to look at */
@@ -74,7 +76,7 @@ static void add_due(struct flow *f, struct work *w)
     struct work **at = &f->due;
 
     for (; *at != NULL; at = &(*at)->next)
-        if ((*at)->kind == w->kind && strcmp((*at)->id, w->id) == 0) {
+        if ((*at)->kind == w->kind && (*at)->step == w->step && strcmp((*at)->id, w->id) == 0) {
             (*at)->at = MIN((*at)->at, w->at);
             free(w);
             return;
@@ -95,7 +97,8 @@ void flow_look(struct flow *f, const char *id, int64_t in_ms)
 }
 
 /* From any thread: into the inbox, and the flow's thread wakes. */
-static void post(struct flow *f, enum work_kind kind, const char *id)
+static void post_step(struct flow *f, enum work_kind kind, const char *id,
+                      const struct plan_row *step)
 {
     struct work *w = work_new(kind, id, 0);
 
@@ -103,11 +106,17 @@ static void post(struct flow *f, enum work_kind kind, const char *id)
         log_error("flow", "out_of_memory", "id=%s", id);
         return;
     }
+    w->step = step;
     (void)pthread_mutex_lock(&f->lock);
     w->next = f->inbox;
     f->inbox = w;
     (void)pthread_mutex_unlock(&f->lock);
     supervisor_wake(f->sup);
+}
+
+static void post(struct flow *f, enum work_kind kind, const char *id)
+{
+    post_step(f, kind, id, NULL);
 }
 
 /* Empties the inbox; returns whether the flow is to stop. */
@@ -182,6 +191,10 @@ static void do_work(struct flow *f, struct work *w)
         supervisor_drop(f->sup, w->id, plan_find(STEP_SWITCH));
     if (w->kind == WORK_OBJECTS)
         forget_objects(f, w->id);
+    if (w->kind == WORK_RENEW) {
+        supervisor_renew(f->sup, w->id, w->step);
+        return;
+    }
     r = w->kind == WORK_THROTTLE ? tell_limits(f, w->id, &err) : reconcile(f, w->id, &err);
     if (r == 0)
         return;
@@ -516,6 +529,14 @@ void flow_throttle(struct flow *f, const char *project_id)
 int flow_gauges(struct flow *f, struct gauge **ret, size_t *ret_count, struct err *err)
 {
     return gauges_copy(f->gauges, ret, ret_count, err);
+}
+
+void flow_renew(struct flow *f, const char *project_id, const char *step)
+{
+    const struct plan_row *row = plan_find(step);
+
+    if (row != NULL)
+        post_step(f, WORK_RENEW, project_id, row);
 }
 
 bool flow_worker_alive(struct flow *f, const char *project_id, const char *step)

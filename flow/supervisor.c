@@ -302,6 +302,14 @@ void supervisor_drop(struct supervisor *s, const char *owner, const struct plan_
         drop(s, w);
 }
 
+void supervisor_renew(struct supervisor *s, const char *owner, const struct plan_row *step)
+{
+    struct worker *w = find(s, owner, step);
+
+    if (w != NULL && w->state == WS_RUNNING && w->wanted && !w->asked)
+        ask_to_stop(s, w); /* settle() starts it again: it is wanted */
+}
+
 void supervisor_drop_others(struct supervisor *s, const char *owner,
                             const struct plan_row *const *keep, size_t keep_count)
 {

@@ -72,6 +72,9 @@ void supervisor_drop(struct supervisor *s, const char *owner, const struct plan_
 /* supervisor_drop_others(): drops all of the owner's jobs but those in `keep`. */
 void supervisor_drop_others(struct supervisor *s, const char *owner,
                             const struct plan_row *const *keep, size_t keep_count);
+/* supervisor_renew(): stops at a commit and starts anew, with another assignment; one that does not
+ * run will have that anyway. */
+void supervisor_renew(struct supervisor *s, const char *owner, const struct plan_row *step);
 /* supervisor_has(): whether the owner has any job, one that is stopping included. */
 bool supervisor_has(const struct supervisor *s, const char *owner);
 /* supervisor_has_step(): whether it has a job for this step, one that is stopping included. */

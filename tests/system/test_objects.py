@@ -4,8 +4,7 @@ import csv
 import io
 import threading
 
-from common import INCR, assert_equal_soon, start_forward, tree, wait_monitoring
-from harness import compare
+from common import INCR, assert_equal_soon, start_forward, wait_monitoring
 from harness.compare import Pair
 from harness.daemon import specific, wildcard
 from harness.runner import needs, tags, timeout
@@ -281,4 +280,71 @@ def test_case_back(env):
     assert sorted(source.tables("Shop")) == ["Items", "Orders"] and "shop" not in source.databases()
 
 
-_ = (compare, tree)
+# ------------------------------------------------------------------------------------------ grades, live changes
+
+def connections(server):
+    """Connections of others than this test's."""
+    return int(server.value("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID() AND "
+                            "USER NOT IN ('system user', 'event_scheduler')"))
+
+
+def info(daemon, project, step):
+    return daemon.steps(project)[step]["stepInfo"] or {}
+
+
+@tags("quick", "objects")
+@needs("mariadb")
+@timeout(240)
+def test_live(env):
+    """Sizes, DDL kinds and row kinds of a running project, under load: the worker takes them at a commit."""
+    source, target = env.source("mariadb"), env.target("mariadb")
+    source.sql(["CREATE DATABASE app", "CREATE TABLE app.mark (id INT PRIMARY KEY)",
+                *[f"CREATE TABLE app.{name} (id INT PRIMARY KEY, v INT)" for name in KINDS],
+                *[f"INSERT INTO app.{name} SELECT seq, 0 FROM app.seq_1_to_2000" for name in KINDS],
+                *[f"CREATE TABLE app.filler{n} (id INT PRIMARY KEY) SELECT seq AS id FROM app.seq_1_to_1500" for n in range(12)]])
+    idle = connections(target)
+    common = {"componentGrades": {"fullImport": "CUSTOM", "incrSync": "CUSTOM"},
+              "componentSettings": {"fullImport": {"readWorkerNum": 1, "writeWorkerNum": 1},
+                                    "incrSync": {"lanes": 2, "batchRows": 7, "batchKiB": 16, "memoryMiB": 4}}}
+    daemon, project = start_forward(env, source, target, wildcard("app.*"), common=common, full_config={"throttleRps": 2000})
+    daemon.wait_for(lambda: info(daemon, project, "FULL_TRANSFER").get("processedRecords"), 60, "the copy is at work")
+    few = connections(target) - idle
+    first = daemon.workers(project, "FULL_TRANSFER")[0].pid
+    common["componentSettings"]["fullImport"] = {"readWorkerNum": 6, "writeWorkerNum": 6}
+    daemon.call("UpdateProjectConfig", {"id": project, "commonTransferConfig": common})
+    daemon.wait_for(lambda: [w.pid for w in daemon.workers(project, "FULL_TRANSFER")] not in ([], [first]), 30,
+                    "another worker copies")
+    daemon.wait_for(lambda: connections(target) - idle >= few + 5, 30, "it has as many connections as it is to have")
+    daemon.call("UpdateProjectConfig", {"id": project, "fullTransferConfig": {}})
+    wait_monitoring(daemon, project)
+    assert daemon.project(project)["componentSettings"]["incrSync"]["batchRows"] == 7
+
+    changes = Changes(source)
+    changes.start()
+    daemon.wait_for(lambda: info(daemon, project, INCR).get("lanes") == 2 and connections(target) > idle, 30, "two lanes")
+    two = connections(target)
+    seen = set()
+    common["componentSettings"]["incrSync"]["lanes"] = 9
+    daemon.call("UpdateProjectConfig", {"id": project, "commonTransferConfig": common,
+                                        "incrTransferConfig": {"supportDDLTypes": ["ALTER_TABLE"]}})
+
+    def grown():
+        seen.add(daemon.steps(project)[INCR]["status"])
+        return info(daemon, project, INCR).get("lanes") == 9 and two + 6 <= connections(target) <= two + 8
+    daemon.wait_for(grown, 60, lambda: f"nine lanes: {connections(target)} connections after {two}")
+    assert seen <= {"MONITORING"}, seen
+    source.sql("ALTER TABLE app.mark ADD COLUMN v INT")
+    reached(daemon, source, target, "app.mark")
+    assert told(daemon, project) == {"ALTER TABLE app.mark ADD COLUMN v INT": "APPLIED"}, told(daemon, project)
+    before = changes.rounds
+    daemon.wait_for(lambda: changes.rounds > before + 20 or changes.error, 30, "changes go on")
+    changes.stop()
+    assert_equal_soon(source, target, ["app"])
+    # a kind of row taken away, and DDL, which was left out: none any more
+    first = daemon.workers(project, INCR)[0].pid
+    daemon.call("UpdateProjectConfig", {"id": project, "incrTransferConfig": {"recordTypeWhiteList": ["INSERT", "UPDATE"]}})
+    daemon.wait_for(lambda: [w.pid for w in daemon.workers(project, INCR)] not in ([], [first]), 60, "another worker applies")
+    source.sql(["DELETE FROM app.all_kinds WHERE id < 50", "ALTER TABLE app.filler0 ADD INDEX w (id)"])
+    reached(daemon, source, target, "app.mark")
+    assert target.value("SELECT COUNT(*) FROM app.all_kinds WHERE id < 50") == 49
+    assert told(daemon, project)["ALTER TABLE app.filler0 ADD INDEX w (id)"] == "TRACKED", told(daemon, project)

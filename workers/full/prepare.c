@@ -18,7 +18,7 @@
 enum {
     BATCH_BYTES_MAX = 4 * 1024 * 1024,
     BATCH_BYTES_MIN = 1024 * 1024,
-    BATCHES_BYTES = 64 * 1024 * 1024, /* of all threads together */
+    MEMORY_MIB = 64, /* of all threads together, where nothing is said */
 };
 
 /* ---- configuration ---- */
@@ -40,12 +40,13 @@ static void configure(struct copy *c)
     unsigned by_mode = threads_of_mode(json_get_str(config, "fullTransferSpeedMode", "NORMAL"));
     int64_t readers = json_get_i64(config, "readWorkerNum", 0);
     int64_t writers = json_get_i64(config, "writeWorkerNum", 0);
+    size_t memory = (size_t)json_get_i64(config, "memoryMiB", MEMORY_MIB) * 1024 * 1024;
 
     c->readers = readers > 0 ? (unsigned)MIN(readers, (int64_t)COPY_THREADS_MAX) : by_mode;
     c->writers = writers > 0 ? (unsigned)MIN(writers, (int64_t)COPY_THREADS_MAX) : by_mode;
     c->threads = MAX(c->readers, c->writers);
-    c->batch_bytes = MIN(MAX((size_t)BATCHES_BYTES / c->threads, (size_t)BATCH_BYTES_MIN),
-                         (size_t)BATCH_BYTES_MAX);
+    c->batch_bytes =
+        MIN(MAX(memory / c->threads, (size_t)BATCH_BYTES_MIN), (size_t)BATCH_BYTES_MAX);
     c->keep_existing = json_get_bool(config, "allowDestTableNotEmpty", false);
     c->truncate_keyless =
         c->keep_existing && json_get_bool(config, "nonePkUkTruncateDstTable", false);

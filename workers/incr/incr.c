@@ -21,8 +21,11 @@ enum {
 
 static unsigned lanes_of(const struct task *t)
 {
+    int64_t lanes = json_get_i64(task_incr_config(t), "lanes", 0); /* of the component's grade */
     int64_t asked = json_get_i64(task_incr_config(t), "incrSyncConcurrency", DEFAULT_CONCURRENCY);
 
+    if (lanes > 0)
+        return (unsigned)MIN(lanes, (int64_t)LANES_MAX);
     if (asked == DEFAULT_CONCURRENCY)
         return DEFAULT_LANES;
     return (unsigned)MAX(1, MIN(asked, (int64_t)LANES_MAX));

@@ -18,8 +18,6 @@
 
 enum {
     BATCH_TXNS = 64,
-    BATCH_ROWS = 1000,
-    BATCH_BYTES = 1024 * 1024,
     BATCH_TRIES = 3, /* of a whole batch on a deadlock; then one transaction at a time */
     SINGLE_TRIES = 10,
     RETRY_PAUSE_MS = 20,
@@ -116,11 +114,13 @@ static struct txn *take_batch(struct lane *l, size_t *ret_count, size_t *ret_row
     struct txn *first = NULL, **end = &first;
     size_t count = 0, rows = 0, bytes = 0;
     uint64_t rps = report_throttle_rps(l->pool->o.report);
-    size_t rows_max = rps == 0 ? BATCH_ROWS : MIN((size_t)BATCH_ROWS, (size_t)rps / 4 + 1);
+    const struct pool_sizes *sizes = &l->pool->o.sizes;
+    size_t rows_max = rps == 0 ? sizes->batch_rows : MIN(sizes->batch_rows, (size_t)rps / 4 + 1);
 
     while (l->head != NULL && count < BATCH_TXNS && ready(l, l->head)) {
         struct txn *t = l->head;
-        if (count > 0 && (rows + t->row_count > rows_max || bytes + t->text.len > BATCH_BYTES))
+        if (count > 0 &&
+            (rows + t->row_count > rows_max || bytes + t->text.len > sizes->batch_bytes))
             break;
         if (count > 0 && t->path != first->path)
             break; /* one mark, one path */
@@ -527,7 +527,7 @@ static int told_error(struct pool *p, struct err *err)
 
 static bool has_room(const struct pool *p)
 {
-    return p->last - p->told < POOL_WINDOW - 1 && p->stats.queued_bytes < POOL_BYTES_MAX;
+    return p->last - p->told < POOL_WINDOW - 1 && p->stats.queued_bytes < p->o.sizes.queue_bytes;
 }
 
 static void add_entry(struct pool *p, const struct group_end *g, bool done)

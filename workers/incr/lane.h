@@ -20,13 +20,19 @@
 enum {
     POOL_WINDOW =
         8192, /* transactions beyond the low-water mark; distances must fit two varint bytes */
-    POOL_BYTES_MAX = 64 * 1024 * 1024,
+};
+
+/* Numbers of the component's grade. */
+struct pool_sizes {
+    size_t batch_rows, batch_bytes; /* of one transaction at the target */
+    size_t queue_bytes;             /* of all that waits to be applied */
 };
 
 struct pool;
 
 struct pool_options {
     unsigned lanes;
+    struct pool_sizes sizes;
     struct conn **conns; /* one per lane; stay the caller's, used by the lanes until pool_stop() */
     const struct fence *fence;
     size_t packet_max;

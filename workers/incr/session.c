@@ -24,6 +24,10 @@ enum {
     STOP_PATIENCE_MS = 2000,
     FAIL_PATIENCE_MS = 5000,
     PACKET_MIN = 1024 * 1024,
+    /* where the assignment has no grade's numbers */
+    BATCH_ROWS = 1000,
+    BATCH_KIB = 1024,
+    MEMORY_MIB = 64,
 };
 
 /* ---- open ---- */
@@ -255,8 +259,13 @@ static int start_pool(struct session *s, struct err *err)
     struct lane_row *rows = NULL;
     size_t count = 0;
     int got = read_lanes(s, &rows, &count, err);
+    struct json_object *config = task_incr_config(s->sync->w->task);
     struct pool_options o = {
         .lanes = s->sync->lanes,
+        .sizes = { .batch_rows = (size_t)json_get_i64(config, "batchRows", BATCH_ROWS),
+                   .batch_bytes = (size_t)json_get_i64(config, "batchKiB", BATCH_KIB) * 1024,
+                   .queue_bytes =
+                       (size_t)json_get_i64(config, "memoryMiB", MEMORY_MIB) * 1024 * 1024 },
         .conns = s->lane_conns,
         .fence = &s->fence,
         .packet_max = s->packet_max,

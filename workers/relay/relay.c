@@ -124,13 +124,20 @@ static int begin(struct relay *r, struct err *err)
 
 /* -------------------------------------------------------------------------------- disk */
 
+static uint64_t segment_bytes(struct json_object *config)
+{
+    int64_t mib = json_get_i64(config, "segmentMiB", 0); /* of the component's grade */
+
+    return mib > 0 ? (uint64_t)mib * 1024 * 1024 : segment_bytes_default;
+}
+
 static int open_writer(struct relay *r, struct err *err)
 {
     struct json_object *config = task_incr_config(r->task);
     uint64_t max = (uint64_t)MAX(json_get_i64(config, "relayMaxBytes", 0), (int64_t)0);
     struct relay_writer_options o = { .dir = r->dir,
                                       .source_uuid = r->start.source_uuid,
-                                      .segment_bytes = segment_bytes_default,
+                                      .segment_bytes = segment_bytes(config),
                                       .max_bytes = max,
                                       .reserve_bytes = max == 0 ? reserve_default : 0,
                                       .must_cover = &r->start.pos };

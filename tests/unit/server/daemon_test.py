@@ -652,8 +652,10 @@ class TwoWay(Base):
         self.assertEqual(self.d.data("DescribeProject", {"id": reverse["id"]})["incrTransferConfig"]["conflictStrategy"], "FAIL")
         change["incrTransferConfig"]["supportDDLTypes"] = ["ALTER_TABLE"]
         self.assertEqual(list(fields(self.d.fault("UpdateProjectConfig", change))), ["incrTransferConfig.supportDDLTypes"])
-        self.assertIn("RUNNING", self.d.fault("UpdateProjectConfig", {
-            "id": project, "incrTransferConfig": {"throttleRps": 9, "conflictStrategy": "FAIL"}})["message"])
+        self.d.data("UpdateProjectConfig", {"id": project, "incrTransferConfig": {**forward["incrTransferConfig"],
+                                                                                 "conflictStrategy": "FAIL"}})
+        now = self.d.data("DescribeProject", {"id": project})["incrTransferConfig"]
+        self.assertEqual(now, {**forward["incrTransferConfig"], "conflictStrategy": "FAIL"})
 
     def test_its_own_defaults(self):
         project = self.running(incrTransferConfig={"throttleRps": 9}, reverseIncrTransferConfig={
@@ -865,10 +867,93 @@ class Projects(Base):
         self.assertEqual(now["fullTransferConfig"]["throttleRps"], 200)
         self.assertNotIn("throttleIOPS", now["fullTransferConfig"])
         self.assertEqual(now["incrTransferConfig"]["throttleIOPS"], 7)
-        answer = self.d.fault("UpdateProjectConfig", {"id": project, "fullTransferConfig": {"writeWorkerNum": 9}})
-        self.assertEqual(answer["code"], "CAUSEWAY-NOTSUP000001")
         sent_back = {key: now[key] for key in ("fullTransferConfig", "incrTransferConfig")}
         self.d.data("UpdateProjectConfig", {"id": project, **sent_back})
+        self.assertEqual({**self.d.data("DescribeProject", {"id": project}), "gmtModified": 0}, {**now, "gmtModified": 0})
+        self.assertEqual(len(self.events(project, "config_changed")), 1)        # the second changed nothing
+
+    def test_settings_are_a_set(self):
+        project = self.d.data("CreateProject", self.body(
+            fullTransferConfig={"readWorkerNum": 3, "fullTransferSpeedMode": "FAST", "allowDestTableNotEmpty": True,
+                                "maxConcurrentIndexDDLs": 2},
+            incrTransferConfig={"recordTypeWhiteList": ["INSERT"], "supportDDLTypes": ["ALTER_TABLE"],
+                                "incrSyncConcurrency": 5, "conflictStrategy": "IGNORE", "storeLogKeptHour": 5}))
+        self.d.data("UpdateProjectConfig", {"id": project, "fullTransferConfig": {"writeWorkerNum": 9},
+                                            "incrTransferConfig": {"incrSyncThreadCount": 6}})
+        now = self.d.data("DescribeProject", {"id": project})
+        full, incr = now["fullTransferConfig"], now["incrTransferConfig"]
+        # OMS's: what is left out goes back to its default
+        self.assertEqual((full["readWorkerNum"], full["writeWorkerNum"], full["fullTransferSpeedMode"]), (8, 9, "NORMAL"))
+        self.assertNotIn("maxConcurrentIndexDDLs", full)
+        self.assertEqual((incr["recordTypeWhiteList"], incr["supportDDLTypes"], incr["incrSyncConcurrency"]),
+                         (["INSERT", "UPDATE", "DELETE"], [], 6))
+        # ours, and what OMS's action does not know, stay
+        self.assertEqual((full["allowDestTableNotEmpty"], incr["conflictStrategy"], incr["storeLogKeptHour"]), (True, "IGNORE", 5))
+        self.assertEqual(now["componentSettings"]["incrSync"]["lanes"], 6)
+        self.d.data("UpdateProjectConfig", {"id": project, "incrTransferConfig": {"recordTypeWhiteList": ["INSERT", "DDL"]}})
+        incr = self.d.data("DescribeProject", {"id": project})["incrTransferConfig"]
+        self.assertEqual((len(incr["supportDDLTypes"]), incr["incrSyncConcurrency"]), (17, 64))
+        for section, wrong, field in (
+                ("incrTransferConfig", {"recordTypeWhiteList": ["DDL"]}, "incrTransferConfig.recordTypeWhiteList"),
+                ("reverseIncrTransferConfig", {"throttleRps": 5}, "reverseIncrTransferConfig"),
+                ("structTransferConfig", {"triggerMigrationType": "WITH_TRANSFER_APP_SWITCH"}, "structTransferConfig.triggerMigrationType"),
+                ("fullTransferConfig", {"fullTransferSpeedConfig": {"memoryMiB": 8}}, "fullTransferConfig.fullTransferSpeedConfig"),
+                ("commonTransferConfig", {"componentSettings": {"store": {"segmentMiB": 8}}},
+                 "commonTransferConfig.componentSettings.store")):
+            before = self.d.data("DescribeProject", {"id": project})
+            self.assertEqual(list(fields(self.d.fault("UpdateProjectConfig", {"id": project, section: wrong}))), [field])
+            self.assertEqual(self.d.data("DescribeProject", {"id": project}), before)
+        self.set_status(project, "RUNNING")
+        answer = self.d.fault("UpdateProjectConfig", {"id": project, "incrTransferConfig": {"startTimestamp": 5}})
+        self.assertIn("ResetIncrStartTimestamp", answer["message"])
+        for status in ("FINISHED", "RELEASING", "RELEASED"):
+            self.set_status(project, status)
+            answer = self.d.fault("UpdateProjectConfig", {"id": project, "fullTransferConfig": {"throttleRps": 5}})
+            self.assertEqual(answer["code"], "GHANA-OPERAT000002")
+            self.assertIn(status, answer["message"])
+
+    def test_the_reverse_can_be_reached(self):
+        project = self.d.data("CreateProject", self.body(enableReverseIncrTransfer=True))
+        self.d.data("UpdateProjectConfig", {"id": project, "reverseIncrTransferConfig": {"throttleRps": 5, "incrSyncConcurrency": 2,
+                                                                                        "conflictStrategy": "OVERWRITE"}})
+        now = self.d.data("DescribeProject", {"id": project})["reverseIncrTransferConfig"]
+        self.assertEqual((now["throttleRps"], now["incrSyncConcurrency"], now["conflictStrategy"], now["supportDDLTypes"]),
+                         (5, 2, "OVERWRITE", []))
+        answer = self.d.fault("UpdateProjectConfig", {"id": project, "reverseIncrTransferConfig": {"supportDDLTypes": ["ALTER_TABLE"]}})
+        self.assertEqual(list(fields(answer)), ["reverseIncrTransferConfig.supportDDLTypes"])
+
+    def test_grades(self):
+        project = self.d.data("CreateProject", self.body(
+            commonTransferConfig={"componentGrades": {"fullImport": "CUSTOM", "incrSync": "small"},
+                                  "componentSettings": {"fullImport": {"memoryMiB": 40, "readWorkerNum": 2}}},
+            fullTransferConfig={"fullTransferSpeedMode": "CUSTOM", "fullTransferSpeedConfig": {"readWorkerNum": 3}, "writeWorkerNum": 1}))
+        now = self.d.data("DescribeProject", {"id": project})
+        self.assertEqual(now["componentSettings"], {
+            "store": {"grade": "MEDIUM", "segmentMiB": 128},
+            "fullImport": {"grade": "CUSTOM", "readWorkerNum": 3, "writeWorkerNum": 1, "memoryMiB": 40},
+            "incrSync": {"grade": "SMALL", "lanes": 4, "batchRows": 500, "batchKiB": 512, "memoryMiB": 32},
+            "fullVerify": {"grade": "MEDIUM", "workerNum": 8, "batchRows": 600}})
+        self.assertEqual(now["fullTransferConfig"]["readWorkerNum"], 3)
+        self.d.data("UpdateProjectConfig", {"id": project, "commonTransferConfig": {"componentGrades": {"fullImport": "LARGE"}},
+                                            "fullTransferConfig": {}})
+        now = self.d.data("DescribeProject", {"id": project})
+        self.assertEqual(now["fullTransferConfig"]["fullTransferSpeedMode"], "FAST")
+        self.assertEqual(now["componentSettings"]["fullImport"],
+                         {"grade": "LARGE", "readWorkerNum": 16, "writeWorkerNum": 16, "memoryMiB": 128})
+        self.assertEqual(now["componentSettings"]["incrSync"]["grade"], "MEDIUM")
+        for mode, grade in (("STEADY", "SMALL"), ("NORMAL", "MEDIUM"), ("FAST", "LARGE")):
+            now = self.d.data("DescribeProject", {"id": self.d.data("CreateProject", self.body(
+                fullTransferConfig={"fullTransferSpeedMode": mode}))})
+            self.assertEqual(now["componentSettings"]["fullImport"]["grade"], grade)
+        answer = self.d.fault("CreateProject", self.body(commonTransferConfig={
+            "componentGrades": {"store": "HUGE", "incrSync": "CUSTOM"},
+            "componentSettings": {"incrSync": {"lanes": 17, "batchRows": 0}, "fullImport": {"memoryMiB": 4096}}}))
+        self.assertEqual(set(fields(answer)), {f"commonTransferConfig.{name}" for name in (
+            "componentGrades.store", "componentSettings.incrSync.lanes", "componentSettings.incrSync.batchRows",
+            "componentSettings.fullImport.memoryMiB")})
+        answer = self.d.fault("CreateProject", self.body(commonTransferConfig={
+            "componentGrades": {"store": "LARGE"}, "componentSettings": {"store": {"segmentMiB": 8}}}))
+        self.assertEqual(list(fields(answer)), ["commonTransferConfig.componentSettings.store"])
 
     def test_ddl_options(self):
         project = self.d.data("CreateProject", self.body(
@@ -884,18 +969,13 @@ class Projects(Base):
         self.assertEqual((now["supportDDLTypes"], now["adaptOnlineDdl"], now["throttleRps"]), ([], False, 5))
         self.set_status(project, "RUNNING")
         self.d.data("UpdateProjectConfig", {"id": project, "incrTransferConfig": {**now, "throttleRps": 6}})
-        for more in ({"supportDDLTypes": ["ALTER_TABLE"]}, {"adaptOnlineDdl": True}):
-            answer = self.d.fault("UpdateProjectConfig", {"id": project, "incrTransferConfig": {**now, **more}})
-            self.assertEqual(answer["code"], "GHANA-OPERAT000002")
-            self.assertIn("RUNNING", answer["message"])
-            self.assertIn(next(iter(more)), answer["message"])
-            self.assertIn("StopProject", answer["advice"])
-        self.set_status(project, "SUSPEND")
+        self.d.data("UpdateProjectConfig", {"id": project, "incrTransferConfig": {**now, "supportDDLTypes": ["ALTER_TABLE"]}})
         self.d.data("UpdateProjectConfig", {"id": project, "incrTransferConfig": {"adaptOnlineDdl": True}})
-        self.assertTrue(self.d.data("DescribeProject", {"id": project})["incrTransferConfig"]["adaptOnlineDdl"])
+        now = self.d.data("DescribeProject", {"id": project})["incrTransferConfig"]
+        self.assertEqual((now["supportDDLTypes"], now["adaptOnlineDdl"]), ([], True))
         told = self.events(project, "config_changed")
-        self.assertEqual(len(told), 2)
-        self.assertIn("admin: incrTransferConfig.supportDDLTypes = [", told[0])
+        self.assertEqual(len(told), 4)
+        self.assertIn("admin: incrTransferConfig.throttleRps = 5, incrTransferConfig.supportDDLTypes = [", told[0])
         answer = self.d.fault("UpdateProjectConfig", {"id": project, "incrTransferConfig": {"supportDDLTypes": ["A", "B"]}})
         self.assertEqual(list(fields(answer)), ["incrTransferConfig.supportDDLTypes[0]", "incrTransferConfig.supportDDLTypes[1]"])
 
