@@ -103,6 +103,9 @@ int reverse_configure(struct call *c, struct err *err);
 
 int objects_import_csv(struct call *c, struct err *err);
 int objects_export_csv(struct call *c, struct err *err);
+int converted_check(struct call *c, struct err *err);
+int converted_download(struct call *c, struct err *err);
+int converted_result(struct call *c, struct err *err);
 
 int conflict_list_records(struct call *c, struct err *err);
 int conflict_list_data(struct call *c, struct err *err);
@@ -148,6 +151,7 @@ extern const struct field rename_project_fields[], project_importance_fields[];
 extern const struct field no_fields[]; /* of an action without a request */
 extern const struct field import_objects_fields[], export_objects_fields[];
 extern const struct field create_modify_fields[], modify_record_fields[];
+extern const struct field converted_result_fields[];
 extern const struct field advance_fields[], abort_fields[];
 extern const struct field list_conflict_record_fields[], list_conflict_data_fields[];
 extern const struct field download_conflict_data_fields[];

@@ -384,7 +384,7 @@ static int update_config(struct call *c, const char *id, const char *name,
     if (json_get(clean, name) == NULL)
         faults_later(&c->faults, name, "can't be changed yet");
     c->in = clean;
-    r = faults_raise(&c->faults, err) < 0 ? -1 : project_update_config(c, err);
+    r = faults_raise(&c->faults, err) < 0 ? -1 : project_change_config(c, false, err);
     c->in = request;
     json_putp(&clean);
     return r;

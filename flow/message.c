@@ -9,6 +9,7 @@
 #include "flow/modify.h"
 #include "flow/pair.h"
 #include "flow/switchover.h"
+#include "store/converted.h"
 #include "store/ddl.h"
 #include "store/event.h"
 #include "store/precheck.h"
@@ -24,6 +25,7 @@ enum {
     EVENTS_WITHIN_MS = 60000,
     TEXT_MAX_BYTES = 8192,
     WORD_MAX_BYTES = 256,
+    CONVERTED_TEXT_MAX = 70 * 1024,
     DDL_LIST_MAX = 1000, /* objects or statements of one `ddl` message that are kept */
 };
 
@@ -241,6 +243,29 @@ static struct json_object *clean_ddl(struct json_object *doc)
 }
 
 /* Every one is stored, however many: what became of a statement is never only logged. */
+/* Texts as the worker cut them, so what is longer than that is none of its. */
+static int take_converted(struct store *st, struct feed *f, struct json_object *doc,
+                          bool *ret_changed, struct err *err)
+{
+    static const struct {
+        const char *key;
+        size_t max;
+    } texts[] = {
+        { "kind", WORD_MAX_BYTES },           { "db", WORD_MAX_BYTES * 2 },
+        { "name", WORD_MAX_BYTES * 2 },       { "targetDb", WORD_MAX_BYTES * 2 },
+        { "targetName", WORD_MAX_BYTES * 2 }, { "source", CONVERTED_TEXT_MAX },
+        { "sql", CONVERTED_TEXT_MAX },        { "notes", CONVERTED_TEXT_MAX },
+    };
+
+    (void)ret_changed;
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+        if (text_of(doc, texts[i].key, texts[i].max) == NULL)
+            return malformed(f, "converted", err);
+    if (f->project_id[0] == '\0')
+        return malformed(f, "converted", err);
+    return store_converted_put(st, f->project_id, doc, err);
+}
+
 static int take_ddl(struct store *st, struct feed *f, struct json_object *doc, bool *ret_changed,
                     struct err *err)
 {
@@ -323,6 +348,7 @@ static const struct {
     { "checkpoint", take_checkpoint }, { "item", take_item },         { "event", take_event },
     { "endpoint", take_endpoint },     { "error", take_error },       { "done", take_done },
     { "ddl", take_ddl },
+    { "converted", take_converted },
     { "metrics", take_metrics },
     { "turn", pair_take_turn },
     { "conflict", pair_take_conflict },

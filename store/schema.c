@@ -389,7 +389,18 @@ static const char v7[] =
     "CREATE INDEX modify_project ON modify_record (project_id, id);"
     "CREATE INDEX modify_sub ON modify_record (sub_id) WHERE sub_id IS NOT NULL;";
 
-static const char *const steps[] = { v1, v2, v3, v4, v5, v6, v7 };
+/* What the schema step made of each object. */
+static const char v8[] =
+    "CREATE TABLE converted ("
+    " project_id TEXT NOT NULL REFERENCES project (id) ON DELETE CASCADE,"
+    " kind TEXT NOT NULL, db TEXT NOT NULL, name TEXT NOT NULL," /* at the source */
+    " target_db TEXT NOT NULL, target_name TEXT NOT NULL,"
+    " source TEXT NOT NULL, sql TEXT NOT NULL, notes TEXT NOT NULL,"
+    " at INTEGER NOT NULL,"
+    " PRIMARY KEY (project_id, db, name, kind)"
+    ") STRICT, WITHOUT ROWID;";
+
+static const char *const steps[] = { v1, v2, v3, v4, v5, v6, v7, v8 };
 _Static_assert(ARRAY_SIZE(steps) == SCHEMA_VERSION, "one step a version");
 
 static int read_version(struct db *h, int *ret, struct err *err)

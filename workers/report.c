@@ -350,6 +350,28 @@ void report_ddl(struct report *r, const struct ddl_report *d)
     send_message(r, m);
 }
 
+void report_converted(struct report *r, const struct converted_report *c)
+{
+    struct json_object *m = message_new("converted");
+    const struct {
+        const char *key, *text;
+    } texts[] = {
+        { "kind", c->kind },
+        { "db", c->db },
+        { "name", c->name },
+        { "targetDb", c->target_db },
+        { "targetName", c->target_name },
+        { "source", c->source },
+        { "sql", c->sql },
+        { "notes", c->notes },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+        add_clean(m, texts[i].key, texts[i].text,
+                  cut_utf8(texts[i].text, strlen(texts[i].text), DDL_SQL_MAX));
+    send_message(r, m);
+}
+
 void report_endpoint(struct report *r, const char *end, const char *flavour, const char *version,
                      const char *charset, const char *zone)
 {

@@ -59,6 +59,13 @@ struct ddl_report {
     struct json_object *objects, *target_sql; /* arrays of texts, borrowed; NULL: empty */
 };
 void report_ddl(struct report *r, const struct ddl_report *d);
+/* report_converted(): what was made of an object of the source (docs/channel.md); `notes` may be
+ * "". */
+struct converted_report {
+    const char *kind, *db, *name, *target_db, *target_name;
+    const char *source, *sql, *notes; /* are cut at 64 KiB */
+};
+void report_converted(struct report *r, const struct converted_report *c);
 /* report_ddl_text(): a statement as report_ddl() tells it: cut, other bytes than UTF-8's replaced.
  * Free it; NULL: out of memory. */
 char *report_ddl_text(const char *sql, size_t len);

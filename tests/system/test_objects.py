@@ -208,6 +208,17 @@ def names_follow(env, source_kind, name_case, case):
     trigger = target.sql(f"SHOW CREATE TRIGGER {there}.Count_Up")[0][2]
     assert f"`{case('Orders')}`" in trigger and "`Orders`" not in trigger.replace(case("Orders"), ""), trigger
 
+    assert daemon.call("CheckHasConvertedObjects", {"id": project}) == {"isDownloading": False, "hasConvertedObjects": True}
+    result = daemon.call("GetDownloadConvertedObjectsResult", {"id": daemon.call("DownloadConvertedObjectsAsync", {"id": project})})
+    made = {(row["kind"], row["object"]): row for row in csv.DictReader(io.StringIO(result["csvResult"], newline=""))}
+    assert result["code"] == "FINISHED" and set(made) == {
+        ("DATABASE", ""), ("TABLE", "Orders"), ("TABLE", "Items"), ("VIEW", "Sums"), ("TRIGGER", "Count_Up"),
+        ("FOREIGN_KEY", "Fk")}, result
+    assert made["TABLE", "Items"]["sourceText"].startswith("CREATE TABLE `Items`"), made
+    assert f"`{there}`.`{case('Items')}`" in made["TABLE", "Items"]["convertedText"], made
+    assert all(row["targetDatabase"] == there and row["convertedText"] for row in made.values()), made
+    assert "DEFINER" in made["VIEW", "Sums"]["notes"], made
+
     for statement in ("CREATE TABLE Shop.NewOne (Id INT PRIMARY KEY, O INT, FOREIGN KEY (O) REFERENCES Orders (Id))",
                       "INSERT INTO Shop.NewOne VALUES (1, 2)",
                       "ALTER TABLE Shop.NewOne ADD COLUMN W INT, ADD INDEX (W)",

@@ -146,3 +146,15 @@ void notes_report(const struct notes *n, struct report *r)
         told++;
     }
 }
+
+void notes_text(const struct notes *n, size_t from, struct strbuf *to)
+{
+    static const char *const words[] = { [NOTE_REFUSED] = "refused",
+                                         [NOTE_MAPPED] = "mapped",
+                                         [NOTE_DROPPED] = "left out",
+                                         [NOTE_NARROWER] = "narrower" };
+
+    for (size_t i = from; i < n->count; i++)
+        strbuf_addf(to, "%s%s: %s: %s", to->len > 0 ? "\n" : "", words[n->list[i].kind],
+                    n->list[i].object, n->list[i].text);
+}

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "base/strbuf.h"
 #include "workers/report.h"
 
 enum note_kind {
@@ -33,6 +34,8 @@ void notes_add(struct notes *n, enum note_kind kind, const char *object, const c
 /* notes_check(): 0, or ERR_SCHEMA_CONVERT naming all that was refused (as many as fit, and their
  * number). */
 int notes_check(const struct notes *n, struct err *err);
+/* notes_text(): those from number `from` on, a line each, for a person. */
+void notes_text(const struct notes *n, size_t from, struct strbuf *to);
 /* notes_report(): one event a note, what is said of several objects once; a thousand at most. */
 void notes_report(const struct notes *n, struct report *r);
 

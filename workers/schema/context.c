@@ -371,6 +371,23 @@ bool schema_wants_events(const struct task *t)
            strcasecmp(json_get_str(config, "eventMigration", ""), "WITH_STRUCT_TRANSFER") == 0;
 }
 
+static void tell_table(struct schema_ctx *c, const struct table *t, const char *source,
+                       const char *sql, size_t noted)
+{
+    _cleanup_(strbuf_done)
+    struct strbuf notes = STRBUF(64 * 1024);
+
+    notes_text(&c->notes, noted, &notes);
+    report_converted(c->w->report, &(struct converted_report){ .kind = "TABLE",
+                                                               .db = t->db,
+                                                               .name = t->name,
+                                                               .target_db = t->mapped_db,
+                                                               .target_name = t->mapped_name,
+                                                               .source = source,
+                                                               .sql = sql,
+                                                               .notes = strbuf_str(&notes) });
+}
+
 int schema_create_text(struct schema_ctx *c, const struct table *t, bool with_indexes,
                        struct create_result *ret, struct err *err)
 {
@@ -379,6 +396,7 @@ int schema_create_text(struct schema_ctx *c, const struct table *t, bool with_in
     _cleanup_(result_done)
     struct result r = { 0 };
     struct scope_object o = { 0 };
+    size_t noted;
     int rc;
 
     strbuf_adds(&sql, "SHOW CREATE TABLE ");
@@ -392,6 +410,7 @@ int schema_create_text(struct schema_ctx *c, const struct table *t, bool with_in
                                 "SHOW CREATE TABLE %s.%s answered nothing", t->db, t->name);
     if (scope_match(c->scope, SCOPE_TABLE, t->db, t->name, &o, err) < 0)
         return -1;
+    noted = c->notes.count;
     rc = create_table_text(&(struct create_job){ .text = r.row[1],
                                                  .text_len = r.lengths[1],
                                                  .table = t,
@@ -404,5 +423,7 @@ int schema_create_text(struct schema_ctx *c, const struct table *t, bool with_in
                                                  .with_indexes = with_indexes },
                            ret, &c->notes, err);
     scope_object_done(&o);
+    if (rc == 0)
+        tell_table(c, t, r.row[1], ret->sql, noted);
     return rc;
 }

@@ -88,6 +88,20 @@ static bool has_name(const struct map *have, const char *name)
 
 /* ---- indexes --------------------------------------------------------------------------------- */
 
+/* What completes a table after the copy. */
+static void tell_more(const struct finish *f, const struct table *t, const char *kind,
+                      const char *name, const char *sql)
+{
+    report_converted(f->c->w->report, &(struct converted_report){ .kind = kind,
+                                                                  .db = t->db,
+                                                                  .name = name,
+                                                                  .target_db = t->mapped_db,
+                                                                  .target_name = t->mapped_name,
+                                                                  .source = "",
+                                                                  .sql = sql,
+                                                                  .notes = "" });
+}
+
 static int alter_with(struct finish *f, const struct table *t, const struct create_result *made,
                       const struct map *have, struct err *err)
 {
@@ -112,6 +126,7 @@ static int alter_with(struct finish *f, const struct table *t, const struct crea
     FAULT("schema.index.before");
     if (ctx_ddl(f->c, strbuf_str(&sql), what, err) < 0)
         return -1;
+    tell_more(f, t, "INDEXES", t->name, strbuf_str(&sql));
     f->indexes += added;
     return 0;
 }
@@ -212,6 +227,7 @@ static int foreign_key(struct finish *f, const struct table *t, const struct for
     foreign_key_text(t, fk, parent, &sql);
     if (strbuf_check(&sql, err) < 0 || ctx_ddl(f->c, strbuf_str(&sql), what, err) < 0)
         return -1;
+    tell_more(f, t, "FOREIGN_KEY", fk->name, strbuf_str(&sql));
     FAULT("schema.fk.after");
     f->foreign_keys++;
     return 0;

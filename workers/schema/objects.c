@@ -320,6 +320,27 @@ static int object_session_back(struct schema_ctx *c, struct err *err)
                       c->sql_mode);
 }
 
+static void tell_object(struct schema_ctx *c, const struct object *o, const char *sql)
+{
+    static const char *const words[] = {
+        [OBJ_VIEW] = "VIEW",       [OBJ_FUNCTION] = "FUNCTION", [OBJ_PROCEDURE] = "PROCEDURE",
+        [OBJ_TRIGGER] = "TRIGGER", [OBJ_EVENT] = "EVENT",       [OBJ_SEQUENCE] = "SEQUENCE"
+    };
+    bool definer = strstr(o->text, "DEFINER") != NULL;
+
+    report_converted(
+        c->w->report,
+        &(struct converted_report){
+            .kind = words[o->kind],
+            .db = o->db,
+            .name = o->name,
+            .target_db = o->mapped_db,
+            .target_name = o->mapped_name,
+            .source = o->text,
+            .sql = sql,
+            .notes = definer ? "left out: its DEFINER; the migrating account becomes it" : "" });
+}
+
 int object_create(struct schema_ctx *c, const struct object *o, struct err *err)
 {
     struct rewrite_job job = { .text = o->text,
@@ -345,6 +366,8 @@ int object_create(struct schema_ctx *c, const struct object *o, struct err *err)
     rc = object_session(c, o, err);
     if (rc == 0)
         rc = ctx_ddl(c, sql, what, err);
+    if (rc == 0)
+        tell_object(c, o, sql);
     if (!(rc < 0 && conn_lost(err)) && object_session_back(c, &later) < 0 && rc == 0) {
         *err = later;
         return -1;

@@ -119,9 +119,11 @@ static int plan_make(struct plan *p, struct err *err)
 
 /* ---- creating -------------------------------------------------------------------------------- */
 
-static int create_database(struct schema_ctx *c, const char *name, const char *collation,
-                           struct err *err)
+static int create_database(struct schema_ctx *c, const char *source, const char *name,
+                           const char *collation, struct err *err)
 {
+    _cleanup_(strbuf_done)
+    struct strbuf told = STRBUF(64 * 1024);
     _cleanup_(strbuf_done)
     struct strbuf sql = STRBUF(4096);
     char mapped[MAP_NAME_MAX], what[600];
@@ -137,9 +139,20 @@ static int create_database(struct schema_ctx *c, const char *name, const char *c
         strbuf_addc(&sql, ' ');
         create_collation_text(mapped, &sql);
     }
+    notes_text(&notes, 0, &told);
     notes_report(&notes, c->w->report);
     notes_done(&notes);
-    return ctx_ddl(c, strbuf_str(&sql), what, err);
+    if (ctx_ddl(c, strbuf_str(&sql), what, err) < 0)
+        return -1;
+    report_converted(c->w->report, &(struct converted_report){ .kind = "DATABASE",
+                                                               .db = source,
+                                                               .name = "",
+                                                               .target_db = name,
+                                                               .target_name = "",
+                                                               .source = collation,
+                                                               .sql = strbuf_str(&sql),
+                                                               .notes = strbuf_str(&told) });
+    return 0;
 }
 
 static bool database_exists(const struct map *have, const char *name)
@@ -175,7 +188,7 @@ static int ensure_database(struct schema_ctx *c, struct map *have, const char *m
             collation = c->dbs[i].collation;
     if (map_set(have, mapped, c) < 0)
         return err_set(err, ERR_NOMEM, "out of memory");
-    return create_database(c, mapped, collation, err);
+    return create_database(c, source, mapped, collation, err);
 }
 
 static int create_databases(struct plan *p, struct err *err)
