@@ -188,6 +188,8 @@ class Comparison:
             self.say(f"{name} is in the table, not in openapi.yaml (or not as supported)")
         for name in sorted(described - supported):
             self.say(f"{name} is in openapi.yaml, not supported by the table")
+        for name in sorted((set(self.spec.actions) - described) & supported):
+            self.say(f"{name} is supported by the table, x-not-supported in openapi.yaml")
         for name in sorted(set(self.spec.actions) - set(self.table)):
             self.say(f"{name} is in openapi.yaml, not in the table")
         lost = [reference for reference in references(self.spec.document) if not self.is_there(reference)]

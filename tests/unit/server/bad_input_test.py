@@ -39,8 +39,8 @@ BODY_MAX = 4 * 1024 * 1024 - 65536
 
 # Values of required fields that a table can't give: by name.
 LONG = base64.b64encode(b"a pa55word! that is long").decode()
-VALID = {"url": "http://127.0.0.1:1/hook", "oldPassword": LONG, "newPassword": LONG, "ip": "127.0.0.1", "port": 3306, "password": base64.b64encode(b"pa55word!").decode(), "ddlId": "bin.000001:4",
-         "url": "http://127.0.0.1:1/",
+VALID = {"name": "name_of_it", "url": "http://127.0.0.1:1/hook", "oldPassword": LONG, "newPassword": LONG, "ip": "127.0.0.1", "port": 3306,
+         "password": base64.b64encode(b"pa55word!").decode(), "ddlId": "bin.000001:4", "whereClause": "id > 1",
          "transferMapping": {"databases": [{"name": "shop"}]}, "mode": "SPECIFIC", "source": "utf8mb4_bin", "target": "utf8mb4_bin",
          "databases": [{"name": "shop"}]}
 # Fields that only together with others are not required.
