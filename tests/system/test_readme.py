@@ -1,29 +1,35 @@
-"""The README's migration with curl, followed word by word."""
+"""The README's migration, with curl and with the official SDK, each followed word by word."""
 
 import os
 import re
 import subprocess
 
 from common import REPOSITORY, assert_equal_soon, prepare
-from harness.runner import needs, tags
+from harness.daemon import PATIENCE
+from harness.runner import needs, tags, timeout
 
 
-def commands():
-    """The indented lines of the README's section on curl, as they stand."""
+def commands(way):
+    """The indented lines below the README's heading of one way, as they stand."""
     with open(os.path.join(REPOSITORY, "README.md"), encoding="utf-8") as file:
-        section = file.read().split("## A first migration with curl")[1].split("\n## ")[0]
-    return "\n".join(line[4:] for line in section.splitlines() if line.startswith("    "))
+        section = file.read().split(f"### With {way}\n")[1].split("\n##")[0]
+    return re.sub(r"\n{2,}", "\n", "\n".join(line[4:] for line in section.splitlines() if not line or line.startswith("    ")))
+
+
+def scene(env):
+    """Two servers, their accounts, a daemon."""
+    source, target = env.source("mariadb"), env.target("mariadb")
+    prepare(source, target, "shop", rows=300)
+    for server in (source, target):
+        server.create_user("mover", "secret")
+    return source, target, env.daemon()
 
 
 @tags("quick")
 @needs("mariadb")
 def test_ten_lines_of_curl(env):
-    source, target = env.source("mariadb"), env.target("mariadb")
-    prepare(source, target, "shop", rows=300)
-    for server in (source, target):
-        server.create_user("mover", "secret")
-    daemon = env.daemon()
-    text = commands()
+    source, target, daemon = scene(env)
+    text = commands("curl")
     assert len([line for line in text.splitlines() if line.startswith("call ")]) == 5, text
     # only what the reader replaces too: the data directory, the addresses, and the ids he was answered
     text = text.replace("D/", f"{daemon.data_dir}/")
@@ -41,4 +47,23 @@ def test_ten_lines_of_curl(env):
         answered += re.findall(r'"data": ?"((?:e|np)_\w+)"', output)
     assert "INCR_TRANSFER" in output, output
     daemon.wait_step(answered[-1], "INCR_TRANSFER", "MONITORING")
+    assert_equal_soon(source, target, "shop")
+
+
+@tags("quick")
+@needs("mariadb")
+@timeout(200)
+def test_the_sdk(env):
+    source, target, daemon = scene(env)
+    folder = subprocess.run([os.path.join(REPOSITORY, "tests", "tools", "npm_part.sh"), "sdk"], stdout=subprocess.PIPE, text=True,
+                            timeout=180, check=True).stdout.strip()
+    text = commands("the official SDK").replace("'D/", f"'{daemon.data_dir}/")
+    for host, server in (("10.0.0.1", source), ("10.0.0.2", target)):
+        assert text.count(host) == 1, text
+        text = text.replace(f"'{host}'", f"'127.0.0.1', {server.port}")
+    text = text.replace("(name, ip) =>", "(name, ip, port) =>").replace("port: 3306", "port")       # two servers on one machine
+    done = subprocess.run(["node", "-"], input=text, capture_output=True, text=True, timeout=150 * PATIENCE, check=False,
+                          env={**os.environ, "NODE_PATH": os.path.join(folder, "node_modules")})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "INCR_TRANSFER MONITORING" in done.stdout.splitlines()[-1], done.stdout
     assert_equal_soon(source, target, "shop")

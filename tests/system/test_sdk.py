@@ -6,9 +6,9 @@ import os
 import subprocess
 
 import rpc
-from common import REPOSITORY
+from common import REPOSITORY, prepare
 from harness.daemon import PATIENCE
-from harness.runner import tags, timeout
+from harness.runner import needs, tags, timeout
 
 SDK = os.path.join(REPOSITORY, "tests", "sdk")
 
@@ -26,6 +26,19 @@ def run_sdk(daemon, program, **setting):
                                "CAUSEWAY_SDK_TEST": path})
     assert done.returncode == 0, f"{program}:\n{done.stdout[-20000:]}\n{done.stderr[-2000:]}\n{daemon.log_tail()}"
     return done.stdout
+
+
+@tags("quick")
+@needs("mariadb")
+@timeout(240)
+def test_sdk_life(env):
+    source, target = env.source("mariadb"), env.target("mariadb")
+    prepare(source, target, rows=500)
+    daemon = env.daemon()
+    tables = source.tables("app")
+    added = tables.pop()
+    env.load(source, "app", rate=30)
+    run_sdk(daemon, "life.test.js", source=source.port, target=target.port, tables=tables, added=added)
 
 
 @tags("quick")
