@@ -129,6 +129,7 @@ int webhook_delete(struct call *c, struct err *err);
 int webhook_test(struct call *c, struct err *err);
 
 int precheck_submit(struct call *c, struct err *err);
+int source_test(struct call *c, struct err *err);
 int precheck_result(struct call *c, struct err *err);
 int precheck_run(struct call *c, struct err *err);
 int precheck_skip(struct call *c, struct err *err);

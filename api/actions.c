@@ -16,6 +16,7 @@ const struct action actions[] = {
     { "ListDataSource",           "ListDataSources",         ROLE_VIEWER,   false, list_source_fields,      source_list },
     { "DeleteDataSource",         NULL,                      ROLE_OPERATOR, true,  source_id_fields,        source_delete },
     { "UpdateDataSource",         NULL,                      ROLE_OPERATOR, true,  update_source_fields,    source_update },
+    { "TestDataSource",           NULL,                      ROLE_OPERATOR, true,  source_id_fields,        source_test },
     { "CreateProject",            NULL,                      ROLE_OPERATOR, true,  create_project_fields,   project_create },
     { "SubmitPreCheck",           NULL,                      ROLE_OPERATOR, true,  submit_precheck_fields,  precheck_submit },
     { "GetPreCheckResult",        NULL,                      ROLE_VIEWER,   false, precheck_result_fields,  precheck_result },

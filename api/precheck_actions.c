@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "store/precheck.h"
+#include "store/source.h"
 
 #include "base/banned.h"
 
@@ -109,6 +110,36 @@ static int submit(struct call *c, const char *project_id, struct json_object *bo
     flow_precheck(c->on->flow, p->id);
     c->data = json_object_new_string(p->id);
     return 0;
+}
+
+/*
+ * What a precheck of this one end is asked: a worker looks at a source alone when the body says
+ * "probe" (docs/channel.md), and wants some selection of objects like any other.
+ */
+static struct json_object *probe_body(const char *id)
+{
+    struct json_object *body = json_object_new_object(), *mapping = json_object_new_object();
+    struct json_object *rules = json_object_new_array();
+
+    json_object_array_add(rules, json_object_new_string("*.*"));
+    json_add_str(mapping, "mode", "WILDCARD");
+    json_add(mapping, "tableAndViewWhiteList", rules);
+    json_add_str(body, "sourceEndpointId", id);
+    json_add_str(body, "sinkEndpointId", id);
+    json_add(body, "transferMapping", mapping);
+    json_add_bool(body, "probe", true);
+    return body;
+}
+
+int source_test(struct call *c, struct err *err)
+{
+    const char *id = json_get_str(c->in, "id", "");
+    _cleanup_(source_freep)
+    struct source *s = NULL;
+
+    if (store_source_get(c->on->store, id, false, &s, err) < 0)
+        return -1;
+    return submit(c, NULL, probe_body(id), err);
 }
 
 int precheck_submit(struct call *c, struct err *err)

@@ -159,6 +159,8 @@ static void add_config(struct json_object *doc, struct json_object *config)
 
     json_add_str(doc, "name", json_get_str(config, "name", ""));
     json_add_str(doc, "type", json_get_str(config, "type", "MIGRATION"));
+    if (json_get_bool(config, "probe", false))
+        json_add_bool(doc, "probe", true);
     json_add_str(doc, "controlSchema", json_get_str(common, "controlSchema", "oms"));
     json_add_i64(doc, "connectRetryMinutes",
                  json_get_i64(common, "connectRetryMinutes", CONNECT_RETRY_MINUTES));

@@ -176,11 +176,20 @@ bool precheck_late(const struct precheck *p)
 
 /* ---- running --------------------------------------------------------------------------------- */
 
+/* What a test of one data source asks: is it there, and is it a server we know? */
+static bool probes(const struct item *i)
+{
+    return i->end == END_SOURCE &&
+           (strcmp(i->check_type, "RDB_CONNECT") == 0 || strcmp(i->check_type, "DB_VERSION") == 0);
+}
+
 static bool wanted(const struct task *t, const struct item *i)
 {
     unsigned when = (t->do_struct ? WHEN_STRUCT : 0U) | (t->do_full ? WHEN_FULL : 0U) |
                     (t->do_incr ? WHEN_INCR : 0U);
 
+    if (json_get_bool(t->doc, "probe", false))
+        return probes(i);
     if (t->do_incr && t->two_way)
         when |= WHEN_PAIR | WHEN_BACK;
     if (t->do_incr && json_get_bool(json_get(t->doc, "flags"), "reverse", false))
