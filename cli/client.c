@@ -3,9 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <termios.h>
+#include <time.h>
 
 #include <curl/curl.h>
 
@@ -13,6 +14,7 @@
 #include "base/json.h"
 #include "base/secret.h"
 #include "base/strbuf.h"
+#include "cli/prompt.h"
 
 #include "base/banned.h"
 
@@ -23,12 +25,16 @@ enum {
     ANSWER_MAX = 256 * 1024 * 1024,
     FILE_MAX_BYTES = 64 * 1024,
     JSON_DEPTH = 64,
+    TRIES = 4,
+    FIRST_PAUSE_MS = 200,
 };
 
 struct client {
     CURL *curl;
     struct curl_slist *headers;
     char *url; /* without a slash at the end */
+    long timeout_s;
+    struct json_object *refusal;
 };
 
 static void slistp(struct curl_slist **l)
@@ -72,31 +78,17 @@ static int credentials_of_file(struct client *c, const char *path, struct err *e
 }
 
 /* Never an argument: other users of the machine can read those. */
-static int credentials_of_terminal(struct client *c, const char *user, struct err *err)
+static int credentials_of_user(struct client *c, const struct client_options *o, struct err *err)
 {
-    char line[1024];
-    struct termios before, quiet;
-    bool terminal = tcgetattr(STDIN_FILENO, &before) == 0;
-    bool got;
-    int r;
+    const struct prompt ask = { .whose = o->user,
+                                .file = o->password_file,
+                                .from_stdin = o->password_stdin };
+    _cleanup_(secret_freep)
+    struct secret *password = NULL;
 
-    if (terminal) {
-        (void)fprintf(stderr, "Password of %s: ", user);
-        quiet = before;
-        quiet.c_lflag &= ~(tcflag_t)ECHO;
-        (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-    }
-    got = fgets(line, sizeof(line), stdin) != NULL;
-    if (terminal) {
-        (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-        (void)fputc('\n', stderr);
-    }
-    if (!got)
-        return err_set(err, ERR_PARAM, "no password was given");
-    line[strcspn(line, "\r\n")] = '\0';
-    r = use_credentials(c, user, line, err);
-    explicit_bzero(line, sizeof(line));
-    return r;
+    if (prompt_password(&ask, &password, err) < 0)
+        return -1;
+    return use_credentials(c, o->user, secret_text(password), err);
 }
 
 static int find_credentials(struct client *c, const struct client_options *o, struct err *err)
@@ -106,7 +98,7 @@ static int find_credentials(struct client *c, const struct client_options *o, st
     if (o->credentials != NULL)
         return credentials_of_file(c, o->credentials, err);
     if (o->user != NULL)
-        return credentials_of_terminal(c, o->user, err);
+        return credentials_of_user(c, o, err);
     if (o->data_dir == NULL)
         return err_set(err, ERR_PARAM,
                        "no credentials: give --data-dir, --credentials FILE or --user NAME");
@@ -129,7 +121,7 @@ static int find_server(struct client *c, const struct client_options *o, struct 
         if (fs_read_all(path, FILE_MAX_BYTES, &address, &len, err) < 0)
             return err_wrap(err, "no causewayd serves there");
         address[strcspn(address, "\r\n")] = '\0';
-        (void)snprintf(url, sizeof(url), "http://%s", address);
+        (void)snprintf(url, sizeof(url), "%s://%s", o->cacert != NULL ? "https" : "http", address);
     } else {
         (void)snprintf(url, sizeof(url), "http://127.0.0.1:8089");
     }
@@ -140,6 +132,17 @@ static int find_server(struct client *c, const struct client_options *o, struct 
 }
 
 /* ------------------------------------------------------------------ life */
+
+/* Who watches or asks for a password blocks signals: a call must not keep them waiting. */
+static int on_progress(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+    sigset_t waiting;
+
+    (void)ctx, (void)a, (void)b, (void)c, (void)d;
+    return sigpending(&waiting) == 0 &&
+           (sigismember(&waiting, SIGINT) == 1 || sigismember(&waiting, SIGTERM) == 1 ||
+            sigismember(&waiting, SIGHUP) == 1);
+}
 
 int client_new(const struct client_options *o, struct client **ret, struct err *err)
 {
@@ -154,13 +157,19 @@ int client_new(const struct client_options *o, struct client **ret, struct err *
     if (list == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
     c->headers = take_ptr(list);
+    c->timeout_s = o->call_timeout_s > 0 ? o->call_timeout_s : CALL_S;
     if (find_server(c, o, err) < 0 || find_credentials(c, o, err) < 0)
         return -1;
+    (void)curl_easy_setopt(c->curl, CURLOPT_PROTOCOLS_STR, "http,https");
     (void)curl_easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, c->headers);
     (void)curl_easy_setopt(c->curl, CURLOPT_NOPROXY, "localhost,127.0.0.1,::1");
     (void)curl_easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S);
-    (void)curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, (long)CALL_S);
+    (void)curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, c->timeout_s);
+    (void)curl_easy_setopt(c->curl, CURLOPT_NOPROGRESS, 0L);
+    (void)curl_easy_setopt(c->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+    if (o->cacert != NULL)
+        (void)curl_easy_setopt(c->curl, CURLOPT_CAINFO, o->cacert);
     *ret = take_ptr(c);
     return 0;
 }
@@ -171,6 +180,7 @@ void client_free(struct client *c)
         return;
     curl_easy_cleanup(c->curl);
     curl_slist_free_all(c->headers);
+    json_putp(&c->refusal);
     free(c->url);
     free(c);
 }
@@ -222,17 +232,40 @@ static int parse_envelope(const struct client *c, const struct strbuf *answer,
 }
 
 /* What an envelope without success says. */
-static int refused(const char *action, struct json_object *answer, struct err *err)
+static int refused(struct client *c, const char *action, struct json_object *answer,
+                   struct err *err)
 {
-    const char *code = json_get_str(answer, "code", NULL);
+    struct json_object *detail = json_get(answer, "errorDetail");
+    const char *code = json_get_str(detail, "code", json_get_str(answer, "code", NULL));
+    const char *message = json_get_str(answer, "message", "the call failed");
 
+    c->refusal = json_object_get(answer);
     (void)err_set(err, err_from_wire(code, NULL), "%s: %s", action,
-                  json_get_str(answer, "message", "the call failed"));
+                  json_get_str(detail, "message", message));
     return err_advise(err, "%s", json_get_str(answer, "advice", ""));
 }
 
-int client_call(struct client *c, const char *action, const char *body, struct json_object **ret,
-                struct err *err)
+static bool only_reads(const char *action)
+{
+    static const char *const starts[] = { "List", "Describe", "Get", "Check" };
+
+    for (size_t i = 0; i < ARRAY_SIZE(starts); i++)
+        if (strncmp(action, starts[i], strlen(starts[i])) == 0)
+            return true;
+    return false;
+}
+
+/* The daemon is there, but not for now. */
+static bool comes_back(struct json_object *answer)
+{
+    enum err_code code = err_from_wire(json_get_str(answer, "code", NULL), NULL);
+
+    return !json_get_bool(answer, "success", false) &&
+           (code == ERR_STOPPING || code == ERR_STORE_BUSY || code == ERR_THROTTLED);
+}
+
+static int call_once(struct client *c, const char *action, const char *body,
+                     struct json_object **ret, struct err *err)
 {
     _cleanup_(strbuf_done)
     struct strbuf answer = STRBUF(ANSWER_MAX);
@@ -242,6 +275,29 @@ int client_call(struct client *c, const char *action, const char *body, struct j
     return parse_envelope(c, &answer, ret, err);
 }
 
+int client_call(struct client *c, const char *action, const char *body, struct json_object **ret,
+                struct err *err)
+{
+    struct timespec pause = { .tv_nsec = FIRST_PAUSE_MS * 1000000L };
+    int tries = only_reads(action) ? TRIES : 1;
+
+    /* curl repeats by itself what it sent on a connection that had just gone: not a write */
+    (void)curl_easy_setopt(c->curl, CURLOPT_FRESH_CONNECT, tries == 1 ? 1L : 0L);
+    for (;; pause.tv_nsec = MIN(pause.tv_nsec * 2, 900000000L)) {
+        struct err last = { 0 };
+        int r = call_once(c, action, body, ret, &last);
+        if (--tries == 0 || (r == 0 && !comes_back(*ret)) || on_progress(NULL, 0, 0, 0, 0) != 0) {
+            if (r < 0)
+                *err = last;
+            return r;
+        }
+        if (r == 0)
+            json_putp(ret);
+        *ret = NULL;
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
 int client_data(struct client *c, const char *action, const char *body, struct json_object **ret,
                 struct err *err)
 {
@@ -249,13 +305,20 @@ int client_data(struct client *c, const char *action, const char *body, struct j
     struct json_object *answer = NULL;
     struct json_object *data;
 
+    json_putp(&c->refusal);
+    c->refusal = NULL;
     if (client_call(c, action, body, &answer, err) < 0)
         return -1;
     if (!json_get_bool(answer, "success", false))
-        return refused(action, answer, err);
+        return refused(c, action, answer, err);
     data = json_get(answer, "data");
     *ret = data == NULL ? NULL : json_object_get(data);
     return 0;
+}
+
+struct json_object *client_refusal(const struct client *c)
+{
+    return c == NULL ? NULL : c->refusal;
 }
 
 /* ------------------------------------------------------------------ files */
@@ -310,7 +373,7 @@ static int receive_file(struct client *c, const char *action, struct receiver *t
         return -1;
     if (to->is_file)
         return fsync(to->fd) < 0 ? err_set_sys(err, ERR_IO, "write %s", path) : 0;
-    return parse_envelope(c, &to->answer, &answer, err) < 0 ? -1 : refused(action, answer, err);
+    return parse_envelope(c, &to->answer, &answer, err) < 0 ? -1 : refused(c, action, answer, err);
 }
 
 int client_download(struct client *c, const char *action, const char *body, const char *path,
@@ -319,6 +382,8 @@ int client_download(struct client *c, const char *action, const char *body, cons
     struct receiver to = { .c = c, .answer = STRBUF(ANSWER_MAX) };
     int r;
 
+    json_putp(&c->refusal);
+    c->refusal = NULL;
     if (prepare(c, action, body, err) < 0)
         return -1;
     to.fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -326,7 +391,7 @@ int client_download(struct client *c, const char *action, const char *body, cons
         return err_set_sys(err, ERR_IO, "make %s", path);
     (void)curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, (long)DOWNLOAD_S);
     r = receive_file(c, action, &to, path, err);
-    (void)curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, (long)CALL_S);
+    (void)curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, c->timeout_s);
     (void)close(to.fd);
     strbuf_done(&to.answer);
     if (r < 0)

@@ -1,14 +1,9 @@
 /* `causeway ddl`: what became of DDL statements, and deciding about those that wait. */
-#include <stdio.h>
 #include <string.h>
 
-#include "base/json.h"
-#include "cli/commands.h"
+#include "cli/cli.h"
 
 #include "base/banned.h"
-
-static const char usage[] = "ddl list PROJECT_ID [--all] | ddl skip PROJECT_ID DDL_ID | "
-                            "ddl replace PROJECT_ID DDL_ID SQL|@FILE|-";
 
 static void print_ddl(struct json_object *ddl)
 {
@@ -25,48 +20,44 @@ static void print_ddl(struct json_object *ddl)
             json_get(decision, "sql") != NULL ? ": " : "", json_get_str(decision, "sql", ""));
 }
 
-static int list(struct client *c, const char *project_id, bool all)
+int run_ddl_list(struct cli *c)
 {
     _cleanup_(json_putp)
-    struct json_object *body = json_object_new_object();
+    struct json_object *body = NULL;
+    _cleanup_(json_putp)
+    struct json_object *list = NULL;
+    struct err err = { 0 };
 
-    json_add_str(body, "projectId", project_id);
-    json_add_bool(body, "all", all);
-    return list_all(c, "ListPendingDdl", body, print_ddl);
+    if (cli_body(c, &body, &err) < 0 || cli_list(c, "ListPendingDdl", body, 0, &list, &err) < 0)
+        return cli_fail(c, &err);
+    if (c->json)
+        return say_json(list);
+    for (size_t i = 0; i < json_len(list); i++)
+        print_ddl(json_at(list, i));
+    return ST_OK;
 }
 
-static int decide(struct client *c, const char *action, char *const *argv, const char *sql)
+/* skip and replace. */
+int run_ddl_decide(struct cli *c)
 {
+    const char *argument = args_get(&c->args, "SQL");
+    _cleanup_(freep)
+    char *sql = NULL;
     _cleanup_(json_putp)
-    struct json_object *body = json_object_new_object();
+    struct json_object *body = NULL;
     _cleanup_(json_putp)
     struct json_object *data = NULL;
     struct err err = { 0 };
 
-    json_add_str(body, "projectId", argv[1]);
-    json_add_str(body, "ddlId", argv[2]);
+    if ((argument != NULL && cli_text(argument, &sql, &err) < 0) || cli_body(c, &body, &err) < 0)
+        return cli_fail(c, &err);
     if (sql != NULL)
         json_add_str(body, "sql", sql);
-    if (client_data(c, action, json_text(body), &data, &err) < 0)
-        return complain(&err);
-    say("decided; it takes effect at: causeway project resume %s", argv[1]);
+    if (cli_ask(c, c->args.command->action, body, &data, &err) < 0)
+        return cli_fail(c, &err);
+    if (c->json)
+        return say_json(data);
+    say("decided; it takes effect at: causeway project resume %s",
+        json_get_str(body, "projectId", ""));
     return ST_OK;
-}
-
-int command_ddl(struct client *c, int argc, char *const *argv)
-{
-    _cleanup_(freep)
-    char *sql = NULL;
-    struct err err = { 0 };
-    bool all = argc == 3 && strcmp(argv[2], "--all") == 0;
-
-    if ((argc == 2 || all) && strcmp(argv[0], "list") == 0)
-        return list(c, argv[1], all);
-    if (argc == 3 && strcmp(argv[0], "skip") == 0)
-        return decide(c, "SkipDdl", argv, NULL);
-    if (argc != 4 || strcmp(argv[0], "replace") != 0)
-        return misuse(usage);
-    if (text_of_argument(argv[3], &sql, &err) < 0)
-        return complain(&err);
-    return decide(c, "ReplaceDdl", argv, sql);
 }

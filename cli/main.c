@@ -4,115 +4,104 @@
 
 #include <curl/curl.h>
 
+#include "base/num.h"
 #include "base/secret.h"
-#include "cli/commands.h"
+#include "cli/cli.h"
+#include "cli/help.h"
 
 #include "base/banned.h"
 
-static const struct {
-    const char *name;
-    int (*run)(struct client *c, int argc, char *const *argv);
-} commands[] = {
-    { "call", command_call },
-    { "watch", command_watch },
-    { "project", command_project },
-    { "source", command_source },
-    { "precheck", command_precheck },
-    { "ddl", command_ddl },
-    { "switchover", command_switchover },
-    { "reverse", command_reverse },
-    { "conflicts", command_conflicts },
-};
-
-static void help(FILE *to)
+/* Nothing secret is taken from the environment: other processes of the user can read it. */
+static const char *setting(const struct args *a, const char *option, const char *variable)
 {
-    (void)fprintf(
-        to, "causeway [--server URL] [--data-dir DIR] [--credentials FILE | --user NAME] COMMAND "
-            "...\n\n"
-            "  call ACTION [JSON|@FILE|-]      one call of the API; prints the answer\n"
-            "  watch ID [--until STEP=STATUS]... [--until-monitoring] [--timeout SECONDS]\n"
-            "  project list\n"
-            "  project show|start|stop|resume|release|delete ID\n"
-            "  source list\n"
-            "  ddl list ID [--all]             DDL statements that wait for a decision, or all\n"
-            "  ddl skip ID DDL_ID              don't run it at the target\n"
-            "  ddl replace ID DDL_ID SQL|@FILE|-\n"
-            "  switchover start|advance|dry-run ID [--read-only] [--quiet SECONDS] [--skip]\n"
-            "             [--mark-complete]    turns a migration round, step by step\n"
-            "  switchover abort|status ID\n"
-            "  reverse configure FORWARD_ID [--name NAME] [JSON|@FILE|-]\n"
-            "                                  the other direction of a two-way project\n"
-            "  reverse show|start|stop|resume|release|delete FORWARD_ID\n"
-            "  conflicts list ID [--step S] [--table T] [--kind K] [--decision D] [--from] [--to]\n"
-            "  conflicts download ID FILE.zip [--step S] [conflict_sql_N.log]...\n"
-            "  precheck FILE.json              checks whether that CreateProject body could run\n\n"
-            "With --data-dir address and credentials come from that folder. --credentials names a "
-            "file\n"
-            "{\"username\": ..., \"password\": ...}; with --user the password is read from "
-            "standard input.\n"
-            "Exit status: 0 done, 1 refused or failed, 2 wrong usage or no answer.\n");
+    const char *given = args_global(a, option);
+
+    if (given == NULL && variable != NULL)
+        given = getenv(variable);
+    return given != NULL && *given != '\0' ? given : NULL;
 }
 
-static int options(struct client_options *o, int argc, char *const *argv, int *ret_next)
+static int connect_to(struct cli *c, struct err *err)
 {
-    const struct {
-        const char *name;
-        const char **value;
-    } known[] = {
-        { "--server", &o->server },
-        { "--data-dir", &o->data_dir },
-        { "--credentials", &o->credentials },
-        { "--user", &o->user },
+    const struct args *a = &c->args;
+    struct client_options o = {
+        .server = setting(a, "--server", "CAUSEWAY_SERVER"),
+        .data_dir = setting(a, "--data-dir", "CAUSEWAY_DATA_DIR"),
+        .credentials = setting(a, "--credentials", "CAUSEWAY_CREDENTIALS"),
+        .user = setting(a, "--user", NULL),
+        .password_file = setting(a, "--password-file", NULL),
+        .password_stdin = args_global(a, "--password-stdin") != NULL,
+        .cacert = setting(a, "--cacert", "CAUSEWAY_CACERT"),
     };
-    int i = 1;
+    const char *timeout = args_global(a, "--call-timeout");
+    int64_t seconds;
 
-    for (; i < argc && strncmp(argv[i], "--", 2) == 0; i++) {
-        size_t k = 0, len = 0;
-        for (; k < ARRAY_SIZE(known); k++) {
-            len = strlen(known[k].name);
-            if (strncmp(argv[i], known[k].name, len) == 0 &&
-                (argv[i][len] == '\0' || argv[i][len] == '='))
-                break;
-        }
-        if (k == ARRAY_SIZE(known) || (argv[i][len] == '\0' && i + 1 == argc))
-            return -1;
-        *known[k].value = argv[i][len] == '=' ? argv[i] + len + 1 : argv[++i];
+    if (timeout != NULL) {
+        if (!num_parse_i64(timeout, 1, 86400, &seconds))
+            return err_set(err, ERR_PARAM, "--call-timeout: say 1 to 86400 seconds");
+        o.call_timeout_s = (long)seconds;
     }
-    *ret_next = i;
-    return 0;
+    if (args_global(a, "--user") != NULL)
+        o.credentials = args_global(a, "--credentials");
+    return client_new(&o, &c->client, err);
+}
+
+/* What to print instead of doing something; -1: do it. */
+static int without_command(const struct args *a)
+{
+    if (args_global(a, "--version") != NULL && a->command == NULL) {
+        (void)printf("causeway %s\n", CAUSEWAY_VERSION);
+        return ST_OK;
+    }
+    if (a->help && a->command != NULL)
+        help_command(a->command, stdout);
+    else if (a->help)
+        help_group(a->group, stdout);
+    else if (a->command == NULL)
+        help_group(a->group, stderr);
+    else
+        return -1;
+    return a->help ? ST_OK : ST_TROUBLE;
+}
+
+static int misuse(const struct cli *c, const struct err *err)
+{
+    struct strbuf usage = STRBUF(64 * 1024);
+    int status = cli_trouble(c, err);
+
+    if (c->args.command != NULL) {
+        args_usage(c->args.command, &usage);
+        (void)fprintf(stderr, "usage: causeway %s\n", strbuf_str(&usage));
+    } else {
+        (void)fprintf(stderr, "causeway --help lists the commands.\n");
+    }
+    strbuf_done(&usage);
+    return status;
 }
 
 static int run(int argc, char *const *argv)
 {
-    struct client_options o = { 0 };
-    _cleanup_(client_freep)
-    struct client *c = NULL;
+    struct cli c = { 0 };
     struct err err = { 0 };
-    int at = 1;
+    int status = -1;
 
-    if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) {
-        help(stdout);
-        return ST_OK;
-    }
-    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-        (void)printf("causeway %s\n", CAUSEWAY_VERSION);
-        return ST_OK;
-    }
-    if (options(&o, argc, argv, &at) < 0 || at >= argc) {
-        help(stderr);
-        return ST_TROUBLE;
-    }
-    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-        if (strcmp(commands[i].name, argv[at]) != 0)
-            continue;
-        if (secret_setup(&err) < 0 || client_new(&o, &c, &err) < 0) {
-            (void)complain(&err);
-            return ST_TROUBLE;
+    if (args_parse(argc, argv, &c.args, &err) < 0) {
+        status = misuse(&c, &err);
+    } else {
+        status = without_command(&c.args);
+        c.json = args_global(&c.args, "--json") != NULL;
+        if (status < 0) {
+            if (secret_setup(&err) < 0 || (!c.args.command->local && connect_to(&c, &err) < 0))
+                status = cli_trouble(&c, &err);
+            else
+                status = c.args.command->run(&c);
         }
-        return commands[i].run(c, argc - at - 1, argv + at + 1);
     }
-    help(stderr);
-    return ST_TROUBLE;
+    client_free(c.client);
+    args_done(&c.args);
+    if (fflush(stdout) == EOF && status == ST_OK)
+        status = ST_TROUBLE;
+    return status;
 }
 
 int main(int argc, char **argv)

@@ -1,124 +1,143 @@
 /* `causeway watch`: the steps of a project until it is where one wants it. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/num.h"
-#include "base/strbuf.h"
-#include "cli/commands.h"
+#include "cli/cli.h"
+#include "cli/screen.h"
+#include "cli/term.h"
 
 #include "base/banned.h"
 
-enum { POLL_MS = 1000, BAR_LEN = 24, WANTED_MAX = 16, SEEN_MAX = 32, TROUBLE_MAX_MS = 60 * 1000 };
-
-struct wanted {
-    const char *step; /* "INCR_TRANSFER=MONITORING" */
+enum {
+    POLL_MS = 1000,
+    STEPS_MAX = 32,
+    TROUBLE_MAX_MS = 60 * 1000,
+    BAR_MAX = 30,
+    NEEDED_FOR_BAR = 112, /* columns of a line with everything, without the bar */
+    LINE_BYTES = 4096,
 };
 
 struct watch {
-    struct client *client;
-    char *body;
-    struct wanted wanted[WANTED_MAX];
-    size_t wanted_count;
+    struct cli *cli;
+    char *id;
     int64_t timeout_ms; /* 0: none */
     bool terminal;
-    int drawn;            /* lines on the terminal to draw over */
-    char *seen[SEEN_MAX]; /* plain lines: what was printed of each step last */
+    struct term_signals *signals;
+    struct json_object *project; /* as it was told last */
+    struct eta etas[STEPS_MAX];
+    char *seen[STEPS_MAX]; /* what was printed of each step last */
+    int *widths;           /* of the lines that stand on the terminal */
+    int drawn;
 };
-
-static const char usage[] =
-    "watch PROJECT_ID [--until STEP=STATUS]... [--until-monitoring] [--timeout SECONDS]";
 
 static void watch_done(struct watch *w)
 {
-    free(w->body);
-    for (size_t i = 0; i < SEEN_MAX; i++)
+    if (w->terminal && w->signals != NULL)
+        (void)fputs("\033[?25h", stdout); /* the cursor is back */
+    (void)fflush(stdout);
+    term_signals_free(w->signals);
+    free(w->id);
+    free(w->widths);
+    json_putp(&w->project);
+    for (size_t i = 0; i < STEPS_MAX; i++)
         free(w->seen[i]);
 }
 
-/* ------------------------------------------------------------------ showing */
+/* ------------------------------------------------------------------ in a terminal */
 
-static void add_bar(struct strbuf *b, double progress)
+/* Lines that were drawn may have been folded since: the terminal has become narrower. */
+static int rows_drawn(const struct watch *w, int columns)
 {
-    int full = (int)(progress * BAR_LEN / 100.0);
+    int rows = 0;
 
-    strbuf_addc(b, '[');
-    for (int i = 0; i < BAR_LEN; i++)
-        strbuf_addc(b, i < full ? '#' : '-');
-    strbuf_addc(b, ']');
+    for (int i = 0; i < w->drawn; i++)
+        rows += MAX(1, (w->widths[i] + columns - 1) / columns);
+    return rows;
 }
 
-static void add_speed(struct strbuf *b, struct json_object *info)
+static void draw_line(struct watch *w, struct strbuf *b, int columns)
 {
-    int64_t checkpoint = json_get_i64(info, "incrTimestampCheckpoint", 0);
-    int64_t sample = json_get_i64(info, "checkpointSampleTimestamp", 0);
-    double rps = json_get_double(info, "dstRps", 0);
-    int64_t rows = (int64_t)json_get_double(info, "processedRecords", 0);
-
-    if (rows > 0)
-        strbuf_addf(b, "  %lld rows", (long long)rows);
-    if (rps > 0)
-        strbuf_addf(b, "  %.0f rows/s", rps);
-    if (checkpoint > 0 && sample > 0)
-        strbuf_addf(b, "  lag %lld s", (long long)MAX(sample - checkpoint, 0));
+    screen_cut(b, columns - 1);
+    w->widths[w->drawn++] = screen_width(strbuf_str(b));
+    say("%s", strbuf_str(b));
 }
 
-static void step_line(struct strbuf *b, struct json_object *step, bool bar)
+static void draw(struct watch *w)
 {
-    double progress = json_get_double(step, "progress", 0);
-    const char *trouble = json_get_str(json_get(step, "extraInfo"), "errorMsg", NULL);
+    struct json_object *steps = json_get_array(w->project, "steps");
+    struct strbuf b = STRBUF(LINE_BYTES);
+    int columns, rows, bar, room;
 
-    strbuf_addf(b, "%-22s %-10s ", json_get_str(step, "name", ""),
-                json_get_str(step, "status", ""));
-    if (bar)
-        add_bar(b, progress);
-    strbuf_addf(b, " %5.1f %%", progress);
-    add_speed(b, json_get(step, "stepInfo"));
-    if (trouble != NULL)
-        strbuf_addf(b, "  %s", trouble);
-}
-
-static void draw(struct watch *w, struct json_object *project)
-{
-    struct json_object *steps = json_get_array(project, "steps");
-
-    if (w->drawn > 0)
-        (void)printf("\033[%dA\033[J", w->drawn);
-    say("%s  %s", json_get_str(project, "name", ""), json_get_str(project, "status", ""));
-    for (size_t i = 0; i < json_len(steps); i++) {
-        struct strbuf b = STRBUF(4096);
-        step_line(&b, json_at(steps, i), true);
-        /* one line of the terminal each, or drawing over would go wrong */
-        say("  %.150s", strbuf_str(&b));
-        strbuf_done(&b);
+    term_size(&columns, &rows);
+    bar = MIN(columns - NEEDED_FOR_BAR, BAR_MAX);
+    bar = bar >= 10 ? bar : columns >= 72 ? 10 : 0;
+    room = rows_drawn(w, columns);
+    if (room > 0)
+        (void)printf("\033[%dA\r\033[J", MIN(room, rows - 1));
+    else
+        (void)fputs("\033[?25l", stdout);
+    w->drawn = 0;
+    strbuf_addf(&b, "%s  %s", json_get_str(w->project, "name", ""),
+                json_get_str(w->project, "status", ""));
+    draw_line(w, &b, columns);
+    /* what does not fit is left out: the last row stays the cursor's */
+    for (size_t i = 0; i < MIN(json_len(steps), STEPS_MAX) && w->drawn < rows - 1; i++) {
+        struct json_object *step = json_at(steps, i);
+        bool ends = eta_of_step(&w->etas[i], step, clock_mono_ms());
+        strbuf_reset(&b);
+        strbuf_adds(&b, "  ");
+        screen_step(&b, step, bar, ends ? &w->etas[i] : NULL);
+        draw_line(w, &b, columns);
     }
-    w->drawn = (int)json_len(steps) + 1;
+    strbuf_done(&b);
     (void)fflush(stdout);
 }
 
-/* Into a file or a pipe: a line for each step that has changed. */
-static void print_changes(struct watch *w, struct json_object *project)
-{
-    struct json_object *steps = json_get_array(project, "steps");
-    char now[CLOCK_TEXT_LEN];
+/* ------------------------------------------------------------------ into a file or a pipe */
 
-    for (size_t i = 0; i < json_len(steps) && i < SEEN_MAX; i++) {
-        struct json_object *step = json_at(steps, i);
-        const char *status = json_get_str(step, "status", "");
-        struct strbuf b = STRBUF(4096);
-        step_line(&b, step, false);
-        if ((w->seen[i] == NULL && strcmp(status, "INIT") != 0) ||
-            (w->seen[i] != NULL && strcmp(w->seen[i], strbuf_str(&b)) != 0)) {
-            say("%s %s", clock_text(clock_now_s(), now), strbuf_str(&b));
-            free(w->seen[i]);
-            w->seen[i] = strdup(strbuf_str(&b));
+/* A line for each step that has changed, as text or as JSON. */
+static void print_step(struct watch *w, size_t i, struct json_object *step)
+{
+    struct strbuf b = STRBUF(LINE_BYTES * 16);
+    char now[CLOCK_TEXT_LEN];
+    bool begun = strcmp(json_get_str(step, "status", ""), "INIT") != 0;
+
+    if (w->cli->json)
+        strbuf_adds(&b, json_text(step));
+    else
+        screen_step(&b, step, 0, NULL);
+    if ((w->seen[i] == NULL && begun) ||
+        (w->seen[i] != NULL && strcmp(w->seen[i], strbuf_str(&b)) != 0)) {
+        free(w->seen[i]);
+        w->seen[i] = strdup(strbuf_str(&b));
+        if (!w->cli->json && eta_of_step(&w->etas[i], step, clock_mono_ms())) {
+            strbuf_reset(&b);
+            screen_step(&b, step, 0, &w->etas[i]);
         }
-        strbuf_done(&b);
+        if (w->cli->json)
+            (void)printf("{\"time\":\"%s\",\"projectStatus\":\"%s\",\"step\":%s}\n",
+                         clock_text(clock_now_s(), now), json_get_str(w->project, "status", ""),
+                         strbuf_str(&b));
+        else
+            say("%s %s", clock_text(clock_now_s(), now), strbuf_str(&b));
     }
+    strbuf_done(&b);
+}
+
+static void show(struct watch *w)
+{
+    struct json_object *steps = json_get_array(w->project, "steps");
+
+    if (w->terminal) {
+        draw(w);
+        return;
+    }
+    for (size_t i = 0; i < MIN(json_len(steps), STEPS_MAX); i++)
+        print_step(w, i, json_at(steps, i));
     (void)fflush(stdout);
 }
 
@@ -138,49 +157,35 @@ static bool reached(struct json_object *steps, const char *wanted)
 }
 
 /* An exit status, or -1 to go on. */
-static int verdict(const struct watch *w, struct json_object *project)
+static int verdict(const struct watch *w)
 {
-    struct json_object *steps = json_get_array(project, "steps");
-    const char *status = json_get_str(project, "status", "");
-    bool all = w->wanted_count > 0;
+    const struct args *a = &w->cli->args;
+    struct json_object *steps = json_get_array(w->project, "steps");
+    const char *status = json_get_str(w->project, "status", "");
+    bool monitoring = args_has(a, "--until-monitoring");
+    bool wanted = monitoring || args_has(a, "--until"), all = wanted;
 
-    for (size_t i = 0; i < w->wanted_count; i++)
-        all = all && reached(steps, w->wanted[i].step);
+    if (monitoring)
+        all = reached(steps, "INCR_TRANSFER=MONITORING");
+    for (size_t i = 0; args_nth(a, "--until", i) != NULL; i++)
+        all = all && reached(steps, args_nth(a, "--until", i));
     if (all)
         return ST_OK;
     if (strcmp(status, "FAILED") == 0)
         return ST_FAILED;
     if (strcmp(status, "FINISHED") == 0)
-        return w->wanted_count == 0 ? ST_OK : ST_FAILED;
+        return wanted ? ST_FAILED : ST_OK;
     return strcmp(status, "RELEASED") == 0 || strcmp(status, "DELETED") == 0 ? ST_FAILED : -1;
 }
 
-static int parse(struct watch *w, int argc, char *const *argv)
-{
-    int64_t seconds;
-
-    for (int i = 1; i < argc; i++) {
-        const char *wanted = NULL;
-        if (strcmp(argv[i], "--until-monitoring") == 0)
-            wanted = "INCR_TRANSFER=MONITORING";
-        else if (strcmp(argv[i], "--until") == 0 && i + 1 < argc)
-            wanted = argv[++i];
-        else if (strcmp(argv[i], "--timeout") == 0 && i + 1 < argc &&
-                 num_parse_i64(argv[++i], 1, 1000000000, &seconds)) {
-            w->timeout_ms = seconds * 1000;
-            continue;
-        }
-        if (wanted == NULL || strchr(wanted, '=') == NULL || w->wanted_count == WANTED_MAX)
-            return -1;
-        w->wanted[w->wanted_count++].step = wanted;
-    }
-    return 0;
-}
-
 /* The daemon may be started anew meanwhile: a lost connection is waited out for a minute. */
-static int ask(struct watch *w, int64_t *trouble_since, struct json_object **ret, struct err *err)
+static int ask(struct watch *w, int64_t *trouble_since, struct err *err)
 {
-    if (client_data(w->client, "DescribeProject", w->body, ret, err) == 0) {
+    struct json_object *project = NULL;
+
+    if (cli_ask_id(w->cli, "DescribeProject", "id", w->id, &project, err) == 0) {
+        json_putp(&w->project);
+        w->project = project;
         *trouble_since = 0;
         return 1;
     }
@@ -191,36 +196,70 @@ static int ask(struct watch *w, int64_t *trouble_since, struct json_object **ret
     return clock_mono_ms() - *trouble_since > TROUBLE_MAX_MS ? -1 : 0;
 }
 
-int command_watch(struct client *c, int argc, char *const *argv)
+/* Until the next look is due. Returns a signal to end by, or 0. */
+static int pause_for(struct watch *w, int64_t until_ms)
 {
-    static const struct timespec pause = { .tv_sec = POLL_MS / 1000 };
-    _cleanup_(watch_done)
-    struct watch w = { .client = c, .terminal = isatty(STDOUT_FILENO) == 1 };
+    for (;;) {
+        int64_t left = until_ms - clock_mono_ms();
+        int signal = term_signals_wait(w->signals, -1, (int)MAX(left, 0));
+        if (signal == SIGWINCH && w->terminal && w->project != NULL)
+            draw(w);
+        else if (signal != 0 && signal != SIGWINCH)
+            return signal;
+        if (left <= 0)
+            return 0;
+    }
+}
+
+static int loop(struct watch *w)
+{
     int64_t began = clock_mono_ms(), trouble_since = 0;
 
-    if (argc < 1 || parse(&w, argc, argv) < 0)
-        return misuse(usage);
-    w.body = body_with("id", argv[0]);
     for (;;) {
-        _cleanup_(json_putp)
-        struct json_object *project = NULL;
+        int64_t now = clock_mono_ms();
         struct err err = { 0 };
-        int r = w.body == NULL ? -1 : ask(&w, &trouble_since, &project, &err), end;
+        int r = ask(w, &trouble_since, &err), status;
         if (r < 0)
-            return complain(&err);
+            return cli_fail(w->cli, &err);
         if (r == 1) {
-            if (w.terminal)
-                draw(&w, project);
-            else
-                print_changes(&w, project);
-            end = verdict(&w, project);
-            if (end >= 0)
-                return end;
+            show(w);
+            status = verdict(w);
+            if (status >= 0)
+                return status;
         }
-        if (w.timeout_ms > 0 && clock_mono_ms() - began > w.timeout_ms) {
-            (void)fprintf(stderr, "causeway: not there within the time given\n");
-            return ST_FAILED;
+        if (w->timeout_ms > 0 && clock_mono_ms() - began > w->timeout_ms) {
+            (void)err_set(&err, ERR_TIMEOUT, "not there within the time given");
+            (void)err_advise(&err, "The project goes on: causeway project show %s.", w->id);
+            return cli_fail(w->cli, &err);
         }
-        (void)nanosleep(&pause, NULL);
+        status = pause_for(w, now + POLL_MS);
+        if (status != 0)
+            return 128 + status;
     }
+}
+
+int run_watch(struct cli *c)
+{
+    _cleanup_(watch_done)
+    struct watch w = { .cli = c, .terminal = isatty(STDOUT_FILENO) == 1 && !c->json };
+    const char *timeout = args_get(&c->args, "--timeout");
+    struct err err = { 0 };
+    int64_t seconds = 0;
+
+    for (size_t i = 0; args_nth(&c->args, "--until", i) != NULL; i++)
+        if (strchr(args_nth(&c->args, "--until", i), '=') == NULL) {
+            (void)err_set(&err, ERR_PARAM, "--until %s: say STEP=STATUS",
+                          args_nth(&c->args, "--until", i));
+            return cli_fail(c, &err);
+        }
+    if (timeout != NULL && num_parse_i64(timeout, 0, INT64_MAX / 1000, &seconds))
+        w.timeout_ms = seconds * 1000;
+    w.widths = calloc(STEPS_MAX + 1, sizeof(int));
+    if (w.widths == NULL) {
+        (void)err_set(&err, ERR_NOMEM, "out of memory");
+        return cli_fail(c, &err);
+    }
+    if (cli_project(c, &w.id, &err) < 0 || term_signals_new(&w.signals, &err) < 0)
+        return cli_fail(c, &err);
+    return loop(&w);
 }

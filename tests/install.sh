@@ -6,7 +6,8 @@ set -euo pipefail
 BUILD="gcc make cmake ninja-build pkg-config libmicrohttpd-dev libmariadb-dev libsqlite3-dev libjson-c-dev
        libcurl4-openssl-dev libsodium-dev libgnutls28-dev zlib1g-dev libzstd-dev"
 DEMO="python3 python3-pymysql python3-cryptography curl procps"   # servers: tests/servers/scratch.sh
-TEST="libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev python3-yaml python3-jsonschema percona-toolkit"
+TEST="libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev python3-yaml python3-jsonschema percona-toolkit
+      man-db mandoc zsh libxml2-utils"
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
