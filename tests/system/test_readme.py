@@ -1,11 +1,11 @@
-"""The README's migration, with curl and with the official SDK, each followed word by word."""
+"""The README's migration, three ways, each followed word by word."""
 
 import os
 import re
 import subprocess
 
 from common import REPOSITORY, assert_equal_soon, prepare
-from harness.daemon import PATIENCE
+from harness.daemon import PATIENCE, build_dir
 from harness.runner import needs, tags, timeout
 
 
@@ -66,4 +66,24 @@ def test_the_sdk(env):
                           env={**os.environ, "NODE_PATH": os.path.join(folder, "node_modules")})
     assert done.returncode == 0, done.stdout + done.stderr
     assert "INCR_TRANSFER MONITORING" in done.stdout.splitlines()[-1], done.stdout
+    assert_equal_soon(source, target, "shop")
+
+
+@tags("quick")
+@needs("mariadb")
+@timeout(200)
+def test_the_command_line(env):
+    source, target, daemon = scene(env)
+    text = commands("the command line").replace("build/causeway", os.path.join(build_dir(), "causeway")).replace(" D ", f" {daemon.data_dir} ")
+    for host, server in (("10.0.0.1", source), ("10.0.0.2", target)):
+        assert text.count(host) == 1, text
+        text = text.replace(f"--host {host}", f"--host 127.0.0.1 --port {server.port}")
+    for line in text.strip().splitlines():
+        # what it asks for is answered on standard input
+        done = subprocess.run(["bash", "-c", line], input="secret\n" if " source add " in line else "", capture_output=True, text=True,
+                              timeout=150 * PATIENCE, check=False)
+        assert done.returncode == 0, (line, done.stdout, done.stderr)
+    projects = daemon.call("ListProjects", {"searchKey": "shop"})
+    assert [project["name"] for project in projects] == ["shop"]
+    assert daemon.steps(projects[0]["id"])["INCR_TRANSFER"]["status"] == "MONITORING"
     assert_equal_soon(source, target, "shop")
