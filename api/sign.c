@@ -141,7 +141,8 @@ static int read_legacy(const struct sign_request *rq, struct sign *s, struct err
         return err_set(err, ERR_NOT_SUPPORTED,
                        "signing with %.32s is not supported: ACS3-HMAC-SHA256 and HMAC-SHA1 are",
                        method);
-    if (key == NULL || date == NULL || query_value(rq, "SignatureNonce") == NULL)
+    if (key == NULL || date == NULL || signature == NULL ||
+        query_value(rq, "SignatureNonce") == NULL)
         return err_set(err, ERR_UNAUTHORIZED,
                        "the query must have AccessKeyId, Timestamp, SignatureNonce, Signature");
     if (strlen(key) >= sizeof(s->key_id) || strlen(signature) >= sizeof(s->signature))
