@@ -31,8 +31,8 @@ struct api_options { /* all borrowed */
     struct auth *auth;
     struct audit *audit;
     struct notify *notify; /* or NULL */
-    const char *host;   /* of this machine, as components show it; NULL: 127.0.0.1 */
-    const char *region; /* the one that there is; NULL: "default" */
+    const char *host;      /* of this machine, as components show it; NULL: 127.0.0.1 */
+    const char *region;    /* the one that there is; NULL: "default" */
 };
 
 /* Who calls, from where: made by auth.h, for both dialects. */

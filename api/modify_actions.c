@@ -142,8 +142,8 @@ static int new_mapping(struct call *c, const struct project *p, struct json_obje
     json_object_object_del(o, "schemas");
     take_rules(o, "tableAndViewWhiteList", white, false);
     take_rules(o, "tableAndViewBlackList", black, true);
-    mapping_settle_case(o, json_get_str(json_get(p->config, "commonTransferConfig"), "nameCase",
-                                        "AS_SOURCE"));
+    mapping_settle_case(
+        o, json_get_str(json_get(p->config, "commonTransferConfig"), "nameCase", "AS_SOURCE"));
     if (mapping_check(
             o, json_get_str(json_get(p->config, "commonTransferConfig"), "controlSchema", "oms"),
             &c->faults, err) < 0)

@@ -80,8 +80,8 @@ void flow_throttle(struct flow *f, const char *project_id);
 int flow_alert_lag(const char *importance);
 /* flow_gauges(): what the workers measure (gauges.h); from any thread. free() the list. */
 int flow_gauges(struct flow *f, struct gauge **ret, size_t *ret_count, struct err *err);
-/* flow_renew(): the project's configuration changed for this step: its worker, if it runs, stops at a
- * commit and starts anew with it. */
+/* flow_renew(): the project's configuration changed for this step: its worker, if it runs, stops at
+ * a commit and starts anew with it. */
 void flow_renew(struct flow *f, const char *project_id, const char *step);
 /* flow_worker_alive(): whether a live worker process works on this step now. */
 bool flow_worker_alive(struct flow *f, const char *project_id, const char *step);

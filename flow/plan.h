@@ -27,8 +27,9 @@ struct plan_row {
 #define STEP_PRECHECK "TRANSFER_PRECHECK"
 #define STEP_PREPARE "TRANSFER_PREPARE"
 #define STEP_INCR "INCR_TRANSFER"
-#define STEP_CHANGE "OBJECTS_CHANGE" /* not a step a user sees: the hand-over of changed objects   \
-                                      */
+#define STEP_CHANGE                                                                                \
+    "OBJECTS_CHANGE" /* not a step a user sees: the hand-over of changed objects                   \
+                      */
 #define STEP_STRUCT "STRUCT_TRANSFER"
 #define STEP_INDEX "INDEX_TRANSFER"
 #define STEP_REVERSE "REVERSE_INCR_TRANSFER"
