@@ -105,13 +105,15 @@ int objects_step(struct session *s, struct err *err)
 int objects_ready(struct session *s, struct err *err)
 {
     const char *parent = json_get_str(json_get(s->sync->w->task->doc, "joins"), "projectId", "");
+    const struct binlog_pos *end = &s->changer.safe_end;
     struct checkpoint cp = { 0 };
     uint64_t theirs;
     int got;
 
+    /* of a source that is idle nothing has been read: there the checkpoint tells */
     if (group_open(s->group) ||
-        (s->changer.has_safe_end &&
-         binlog_pos_cmp(group_position(s->group), &s->changer.safe_end) < 0))
+        (s->changer.has_safe_end && binlog_pos_cmp(group_position(s->group), end) < 0 &&
+         binlog_pos_cmp(&s->cp.pos, end) < 0))
         return 0;
     got = control_checkpoint_get(s->conn, s->fence.schema, parent, "incr", &cp, err);
     theirs = cp.seq;
