@@ -59,8 +59,12 @@ def test_components(env):
 
     daemon.call("StopProject", {"id": project})
     daemon.wait_for(lambda: not daemon.workers(project), 20, "the workers have stopped")
-    (store,), (sync,) = (components(daemon, project)[name] for name in ("storeList", "incrSyncComponents"))
-    assert (store["status"], sync["status"], store["conn"]) == ("STOP", "STOPPED", 0)
+
+    def at_rest():
+        (store,), (sync,) = (components(daemon, project)[name] for name in ("storeList", "incrSyncComponents"))
+        return (store["status"], sync["status"], store["conn"]) == ("STOP", "STOPPED", 0)
+
+    daemon.wait_for(at_rest, 20, "the components say so")   # the daemon learns of an exit a moment later
     daemon.call("UpdateIncrSync", {"key": sync["name"], "config": {"coordinator": {"skipDdl": False}}})
     assert "ALTER_TABLE" in daemon.project(project)["incrTransferConfig"]["supportDDLTypes"]
 

@@ -52,19 +52,22 @@ def write(server, rng):
     connection.close()
 
 
+def tell(pids, number):
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            pass    # killed at a fault point meanwhile
+
+
 def freeze(pair):
     pids = [pid for way in ("ab", "ba") for pid in pair.daemon.worker_pids(pair.project(way), INCR)]
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+    tell(pids, signal.SIGSTOP)
     return pids
 
 
 def thaw(pids):
-    for pid in pids:
-        try:
-            os.kill(pid, signal.SIGCONT)
-        except ProcessLookupError:
-            pass    # killed at a fault point meanwhile
+    tell(pids, signal.SIGCONT)
 
 
 def quiet(pair):

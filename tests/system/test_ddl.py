@@ -395,7 +395,7 @@ def test_every_kind_is_documented(env):
     assert set(documented) == set(ALL_KINDS) | NEVER_CARRIED, set(documented) ^ (set(ALL_KINDS) | NEVER_CARRIED)
     for kind, cell in documented.items():
         assert cell.split(" ")[0].rstrip(",:;") == ("never" if kind in NEVER_CARRIED else "carried"), (kind, cell)
-    assert kinds_of("api/project_body.c", "ddl_types[] = {") == set(ALL_KINDS)
+    assert kinds_of("api/kinds.c", "kinds_ddl[] = {") == set(ALL_KINDS)
     assert kinds_of("workers/mysql/ddl/parse.c", "kind_names[] = {") - {"OTHER"} == set(ALL_KINDS)
     # every one of them is run by the lists above, and refused by name where it is unknown
     statements = " ".join((COMMON + MARIADB + "CREATE DATABASE ALTER DATABASE DROP DATABASE").replace("UNIQUE ", "").split()).replace("CREATE OR REPLACE", "CREATE")

@@ -147,7 +147,7 @@ def test_incremental_only_from_a_time(env):
     before = int(source.value("SELECT UNIX_TIMESTAMP()")) + 1
     source.sql(["DO SLEEP(2.1)", "INSERT INTO app.t VALUES (2, 2)", "FLUSH BINARY LOGS", "INSERT INTO app.t VALUES (3, 3)"])
     daemon, project = start_forward(env, source, target, tree(["app"]), struct=False, full=False,
-                                    incr_config={"startTimestamp": str(before)})
+                                    incr_config={"startTimestamp": before})
     wait_monitoring(daemon, project)
     drain(daemon, source, target)
     assert [row[0] for row in target.sql("SELECT id FROM app.t ORDER BY id")] == [2, 3]

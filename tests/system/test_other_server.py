@@ -22,7 +22,8 @@ def test_another_server_during_the_copy(env):
     source = daemon.call("CreateMySqlDataSource", {"name": "near", "ip": "127.0.0.1", "port": near.port, "userName": "root",
                                                    "password": ""})
     project = daemon.create_project(source, daemon.create_source(target), tree(["app"]), incr=False,
-                                    full_config={"throttleRps": 4000})
+                                    # eight readers would have it all in memory before the address is turned
+                                    full_config={"throttleRps": 4000, "readWorkerNum": 1, "writeWorkerNum": 1})
     daemon.start_project(project)
     daemon.wait_for(lambda: "app" in target.databases() and "t" in target.tables("app") and
                     target.value("SELECT COUNT(*) FROM app.t") > 5000, 60, "some rows are copied")

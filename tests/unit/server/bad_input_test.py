@@ -290,11 +290,22 @@ class BadInput:
                 inner = {**siblings, field["name"]: value}
                 if value is ...:
                     del inner[field["name"]]
-                answer = self.refused(action, f"{path}: {what} {json.dumps(value)[:40] if value is not ... else ''}", wrap(inner))
+                answer = self.refused(action, f"{path}: {what} {json.dumps(value)[:40] if value is not ... else ''}",
+                                      self.custom(wrap(inner)))
                 if answer is not None:
                     self.check_fault(action, f"{path}: {what} {str(value)[:40]!r}", answer, path, code)
                 if what in IN_A_FORM and "." not in path and (what != "type" or field["type"] in ("integer", "boolean") and value == "x"):
                     self.refused_form(action, f"{path}: {what}", wrap(inner), path, code)
+
+    @staticmethod
+    def custom(body):
+        """Numbers of a component are given only with its grade CUSTOM."""
+        common, full = body.get("commonTransferConfig"), body.get("fullTransferConfig")
+        if isinstance(common, dict) and isinstance(common.get("componentSettings"), dict):
+            common.setdefault("componentGrades", {name: "CUSTOM" for name in common["componentSettings"]})
+        if isinstance(full, dict) and "fullTransferSpeedConfig" in full:
+            full.setdefault("fullTransferSpeedMode", "CUSTOM")
+        return body
 
     @staticmethod
     def siblings(fields, path):
