@@ -170,6 +170,7 @@ static const struct field update_incr[] = {
     { .name = "conflictStrategy", .type = FT_STRING, .values = conflict_strategies },
     { .name = "conflictDetection", .type = FT_STRING, .values = conflict_detections },
     { .name = "watchTarget", .type = FT_BOOL },
+    { .name = "heartbeatSeconds", .type = FT_INT, .min = 0, .max = 60 },
     { .name = "relayMaxBytes", .type = FT_INT, .min = 0 },
     { 0 },
 };
@@ -240,6 +241,12 @@ void project_body_check_reverse(struct json_object *incr, const char *path, stru
         faults_add(faults, at, "must not be in the future");
 }
 
+static void check_heartbeat(struct json_object *body, struct faults *faults)
+{
+    if (json_get_i64(json_get(body, "incrTransferConfig"), "heartbeatSeconds", 0) > 0)
+        faults_later(faults, "incrTransferConfig.heartbeatSeconds", "is not supported yet");
+}
+
 static void check_incr(struct json_object *body, struct faults *faults)
 {
     struct json_object *incr = json_get(body, "incrTransferConfig");
@@ -249,8 +256,7 @@ static void check_incr(struct json_object *body, struct faults *faults)
 
     if (on)
         check_records(records, "incrTransferConfig.recordTypeWhiteList", faults);
-    if (json_get_i64(incr, "heartbeatSeconds", 0) > 0)
-        faults_later(faults, "incrTransferConfig.heartbeatSeconds", "is not supported yet");
+    check_heartbeat(body, faults);
     if (from == 0)
         return;
     if (!on || json_get_bool(body, "enableFullTransfer", false))
@@ -374,6 +380,7 @@ void project_body_check_update(struct json_object *config, struct faults *faults
         faults_add(faults, "structTransferConfig.triggerMigrationType",
                    "WITH_TRANSFER_APP_SWITCH needs enableReverseIncrTransfer: without it there is "
                    "no switchover");
+    check_heartbeat(config, faults);
     settle_grades(config);
     check_grades(config, faults);
 }

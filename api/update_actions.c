@@ -67,6 +67,7 @@ static const struct setting incr_settings[] = {
     { "conflictStrategy",        OF_INCR,       NULL },
     { "conflictDetection",       OF_INCR,       NULL },
     { "watchTarget",             OF_INCR,       NULL },
+    { "heartbeatSeconds",        AT_NEXT_START, NULL },
     { "enableIncrSyncStatistics", OF_INCR,      NULL },
     { "storeLogKeptHour",        OF_STORE,      NULL },
     { "relayMaxBytes",           OF_STORE,      NULL },
