@@ -7,11 +7,13 @@
 
 #include "api/api.h"
 #include "api/fields.h"
+#include "api/project_cache.h"
 
 struct call {
     struct api *api;
     const struct api_options *on; /* store, flow, box, … */
     const struct account *who;
+    bool as_text; /* the answer is written as it is: it may hold project_cache.h's parts */
     struct json_object *raw;  /* the body as sent, or NULL; only where `in` can't say it */
     struct json_object *in;   /* valid: what the action's fields made of the body */
     struct faults faults;     /* a handler may add its own */
@@ -36,6 +38,8 @@ extern const struct action actions[];
 extern const size_t actions_count;
 /* action_reason(): why an action without a handler has none. */
 const char *action_reason(const char *name);
+
+struct project_cache *api_project_cache(struct api *api);
 
 /* Lock of read-change-write of a project's configuration: one daemon a store, so this is enough. */
 pthread_mutex_t *api_config_lock(struct api *api);

@@ -26,6 +26,7 @@ struct counter {
 struct api {
     struct api_options on;
     pthread_mutex_t config_lock;
+    struct project_cache *projects;
     struct counter *counters;     /* one for each row of the table */
     atomic_ullong unknown_action; /* calls of no row */
 };
@@ -44,7 +45,8 @@ int api_new(const struct api_options *o, struct api **ret, struct err *err)
     if (api->on.region == NULL)
         api->on.region = "default";
     api->counters = calloc(actions_count, sizeof(*api->counters));
-    if (api->counters == NULL)
+    api->projects = project_cache_new();
+    if (api->counters == NULL || api->projects == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
     *ret = take_ptr(api);
     return 0;
@@ -55,8 +57,14 @@ void api_free(struct api *api)
     if (api == NULL)
         return;
     (void)pthread_mutex_destroy(&api->config_lock);
+    project_cache_free(api->projects);
     free(api->counters);
     free(api);
+}
+
+struct project_cache *api_project_cache(struct api *api)
+{
+    return api->projects;
 }
 
 pthread_mutex_t *api_config_lock(struct api *api)
@@ -269,7 +277,9 @@ void api_call(struct api *api, const struct api_request *rq, struct api_answer *
 {
     const struct action *a = find_action(rq->action);
     struct account caller = *rq->who;
-    struct call c = { .api = api, .on = &api->on, .who = &caller };
+    struct call c = {
+        .api = api, .on = &api->on, .who = &caller, .as_text = rq->dialect == DIALECT_OMS
+    };
     struct err err = { 0 };
     char request_id[ID_MAX];
     int64_t began = clock_mono_ms();

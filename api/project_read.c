@@ -11,7 +11,11 @@
 
 #include "base/banned.h"
 
-enum { RECENT_S = 24 * 3600 }; /* alarmStats' "recently" */
+enum {
+    RECENT_S = 24 * 3600,         /* alarmStats' "recently" */
+    COUNTED_AGAIN_MS = 60 * 1000, /* after so long */
+    PAGE_MAX = 150,               /* PAGE_FIELDS */
+};
 
 /* clang-format off */
 static const char *const project_statuses[] = {
@@ -160,24 +164,78 @@ static unsigned status_set(struct json_object *words, bool *ret_alarming)
     return set;
 }
 
-static int show_page(struct call *c, struct project *const *list, size_t count, struct err *err)
+/* Alerts count as recent for a day: what shows some is right for a while only. */
+static int64_t right_until(const struct alert_stats *a)
 {
-    bool with_related = json_get_bool(c->in, "needRelatedInfo", true);
+    for (unsigned i = 0; i < ALERT_RULE_MAX_; i++)
+        if (a->recent[i] > 0)
+            return clock_mono_ms() + COUNTED_AGAIN_MS;
+    return INT64_MAX;
+}
+
+static const struct project_version *version_of(const struct project_version *page, size_t count,
+                                                const char *id)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(page[i].id, id) == 0)
+            return &page[i];
+    return NULL;
+}
+
+/* Makes what the cache did not have; parts[i] belongs to page[i]. */
+static int show_missing(struct call *c, const struct project_version *page, size_t count,
+                        enum project_shape shape, struct json_object **parts, struct err *err)
+{
+    _cleanup_(json_putp)
+    struct json_object *ids = json_object_new_array();
     _cleanup_(related_done)
     struct related related = { 0 };
+    struct project **list = NULL;
+    size_t n = 0;
+    int r = 0;
 
-    if (read_related(c, list, count, with_related, &related, err) < 0)
+    for (size_t i = 0; i < count; i++)
+        if (parts[i] == NULL)
+            (void)json_object_array_add(ids, json_object_new_string(page[i].id));
+    if (json_len(ids) == 0)
+        return 0;
+    if (store_project_briefs(c->on->store, ids, &list, &n, err) < 0)
         return -1;
+    r = read_related(c, list, n, shape == SHAPE_LISTED, &related, err);
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        const struct project_version *v = version_of(page, count, list[i]->id);
+        struct json_object *o = show(&related, list[i], i, true);
+
+        project_cache_put(api_project_cache(c->api), v, shape, o, right_until(&related.alerts[i]));
+        parts[v - page] = o;
+    }
+    project_list_free(list, n);
+    return r;
+}
+
+static int show_page(struct call *c, const struct project_version *page, size_t count,
+                     struct err *err)
+{
+    enum project_shape shape =
+        json_get_bool(c->in, "needRelatedInfo", true) ? SHAPE_LISTED : SHAPE_SHORT;
+    struct json_object *parts[PAGE_MAX] = { 0 };
+    int r;
+
+    for (size_t i = 0; c->as_text && i < count; i++)
+        parts[i] = project_cache_get(api_project_cache(c->api), &page[i], shape);
+    r = show_missing(c, page, count, shape, parts, err);
     c->data = json_object_new_array_ext((int)MAX(count, (size_t)1));
     for (size_t i = 0; i < count; i++)
-        json_object_array_add(c->data, show(&related, list[i], i, true));
-    return 0;
+        if (parts[i] != NULL) /* else it has gone since */
+            json_object_array_add(c->data, parts[i]);
+    return r;
 }
 
 int project_list(struct call *c, struct err *err)
 {
     struct json_object *statuses = json_get_array(c->in, "status");
-    struct project **list = NULL;
+    _cleanup_(freep)
+    struct project_version *page = NULL;
     size_t count = 0;
     _cleanup_(freep)
     const char **sources = call_words(json_get_array(c->in, "sourceEndpointTypes"));
@@ -200,11 +258,8 @@ int project_list(struct call *c, struct err *err)
     filter.statuses = status_set(statuses, &filter.alarming);
     /* statuses that no project of this version can have: nothing matches */
     if (json_len(statuses) == 0 || filter.statuses != 0 || filter.alarming)
-        r = store_project_list(c->on->store, &filter, &list, &count, &c->total, err);
-    if (r == 0)
-        r = show_page(c, list, count, err);
-    project_list_free(list, count);
-    return r;
+        r = store_project_page(c->on->store, &filter, &page, &count, &c->total, err);
+    return r < 0 ? -1 : show_page(c, page, count, err);
 }
 
 /* ------------------------------------------------------------------ one project */
@@ -215,11 +270,23 @@ int project_describe(struct call *c, struct err *err)
     struct project *p = NULL;
     _cleanup_(related_done)
     struct related related = { 0 };
+    struct project_version version;
+    const char *id = json_get_str(c->in, "id", "");
+    int known = store_project_version(c->on->store, id, &version, err);
 
-    if (store_project_live(c->on->store, json_get_str(c->in, "id", ""), &p, err) < 0 ||
+    if (known < 0)
+        return -1;
+    if (known > 0 && c->as_text)
+        c->data = project_cache_get(api_project_cache(c->api), &version, SHAPE_WHOLE);
+    if (c->data != NULL)
+        return 0;
+    if (store_project_live(c->on->store, id, &p, err) < 0 ||
         read_related(c, &p, 1, true, &related, err) < 0)
         return -1;
     c->data = show(&related, p, 0, false);
+    if (known > 0)
+        project_cache_put(api_project_cache(c->api), &version, SHAPE_WHOLE, c->data,
+                          right_until(&related.alerts[0]));
     return 0;
 }
 

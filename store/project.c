@@ -11,6 +11,7 @@
 #include "store/history.h"
 #include "store/label_in.h"
 #include "store/pair_in.h"
+#include "store/project_in.h"
 #include "store/ticket.h"
 
 #include "base/banned.h"
@@ -26,15 +27,7 @@ static const char *const status_texts[] = { PROJECT_STATUS_TABLE(TEXT_) };
 /* PROJECT_MODIFYING, PROJECT_MERGING: of lists only */
 static const char *const shown_texts[] = { "RUNNING_MODIFYING", "RUNNING_MERGING" };
 
-#define COLUMNS_WITH(config)                                                                       \
-    "p.id, p.name, p.type, p.owner, p.status, p.source_id, p.sink_id, " config                     \
-    ", p.created_at, p.modified_at, p.started_at, p.finished_at, p.direction, p.forward_id,"       \
-    " (SELECT r.id FROM project r WHERE r.forward_id = p.id AND r.status <> 'DELETED'"             \
-    "  ORDER BY r.seq DESC LIMIT 1), p.turn, p.alarming, p.passed,"                                \
-    " (SELECT json_group_array(json_object('id', l.id, 'name', l.name, 'creator', l.creator,"      \
-    "  'type', 1, 'count', l.projects)) FROM project_label x JOIN label l ON l.seq = x.label"      \
-    "  WHERE x.project_id = p.id), p.parent_id, p.modifying"
-#define COLUMNS COLUMNS_WITH("p.config")
+#define COLUMNS PROJECT_COLUMNS("p.config")
 
 const char *project_status_text(enum project_status s)
 {
@@ -51,8 +44,7 @@ bool project_status_parse(const char *text, enum project_status *ret)
     return false;
 }
 
-/* The statuses of a bit set as a JSON array, to be bound. */
-static struct json_object *status_list(unsigned statuses)
+struct json_object *project_status_list(unsigned statuses)
 {
     struct json_object *o = json_object_new_array();
 
@@ -79,14 +71,7 @@ void project_free(struct project *p)
     free(p);
 }
 
-void project_list_free(struct project **list, size_t count)
-{
-    for (size_t i = 0; list != NULL && i < count; i++)
-        project_free(list[i]);
-    free(list);
-}
-
-static int read_row(struct query *q, struct project **ret, struct err *err)
+int project_read_row(struct query *q, struct project **ret, struct err *err)
 {
     _cleanup_(project_freep)
     struct project *p = calloc(1, sizeof(*p));
@@ -219,7 +204,7 @@ int store_project_get(struct store *st, const char *id, struct project **ret, st
     if (r == 0)
         return err_set(err, ERR_PROJECT_NOT_FOUND, "no project %s (%s)", id,
                        err_wire(ERR_PROJECT_NOT_FOUND));
-    return read_row(&q, ret, err);
+    return project_read_row(&q, ret, err);
 }
 
 int store_project_live(struct store *st, const char *id, struct project **ret, struct err *err)
@@ -318,7 +303,7 @@ static int write_config(struct db *h, const char *id, unsigned statuses, struct 
                               " END WHERE id = ?1"
                               " AND status IN (SELECT value FROM json_each(?4))";
     _cleanup_(json_putp)
-    struct json_object *list = status_list(statuses);
+    struct json_object *list = project_status_list(statuses);
     _cleanup_(query_done)
     struct query q = { 0 };
 
@@ -365,7 +350,7 @@ static int rename_row(struct db *h, const char *id, unsigned statuses, const cha
                               " config = json_set(config, '$.name', ?2) WHERE id = ?1"
                               " AND status IN (SELECT value FROM json_each(?4))";
     _cleanup_(json_putp)
-    struct json_object *list = status_list(statuses);
+    struct json_object *list = project_status_list(statuses);
     _cleanup_(query_done)
     struct query q = { 0 };
 
@@ -474,180 +459,13 @@ int store_project_ticket(struct store *st, const char *id, const char *action, c
     return 0;
 }
 
-/* ---------------------------------------------------------------------- lists */
-
-/* RUNNING_MODIFYING, RUNNING_MERGING: what a RUNNING project shows while its objects change. */
-#define SHOWN                                                                                      \
-    "CASE WHEN p.status = 'RUNNING' AND p.modifying IS NOT NULL"                                   \
-    " THEN 'RUNNING_' || p.modifying ELSE p.status END"
-
-/*
- * ?5 and ?6 are looked up for a project only when they are given, and the row of a project only
- * when it is not left out by its status, which the index of the order has. The plus signs keep
- * SQLite from going along the index of the status and sorting what it finds.
- */
-#define LIST_WHERE                                                                                 \
-    " WHERE (" SHOWN " IN (SELECT value FROM json_each(?1))"                                       \
-    "  OR (?2 AND +p.status = 'RUNNING' AND p.alarming))"                                          \
-    " AND (?10 OR p.parent_id IS NULL)"                                                            \
-    " AND (?3 IS NULL OR p.name LIKE ?3 ESCAPE '\\' OR p.id LIKE ?3 ESCAPE '\\')"                  \
-    " AND (?4 IS NULL OR p.type = ?4)"                                                             \
-    " AND (?5 IS NULL OR EXISTS (SELECT 1 FROM source s WHERE s.id = p.source_id"                  \
-    "  AND s.type IN (SELECT value FROM json_each(?5))))"                                          \
-    " AND (?6 IS NULL OR EXISTS (SELECT 1 FROM source s WHERE s.id = p.sink_id"                    \
-    "  AND s.type IN (SELECT value FROM json_each(?6))))"                                          \
-    " AND (?7 IS NULL OR EXISTS (SELECT 1 FROM project_label x JOIN label l ON l.seq = x.label"    \
-    "  WHERE x.project_id = p.id AND l.id IN (SELECT value FROM json_each(?7))))"
-
-/* What the filter binds, made once for the count and the page. */
-struct bound_filter {
-    char *like;
-    struct json_object *statuses, *source_types, *sink_types, *label_ids;
-};
-
-static void bound_filter_done(struct bound_filter *b)
-{
-    free(b->like);
-    json_putp(&b->statuses);
-    json_putp(&b->source_types);
-    json_putp(&b->sink_types);
-    json_putp(&b->label_ids);
-}
-
-static void bind_filter(struct query *q, const struct bound_filter *b,
-                        const struct project_filter *f)
-{
-    query_i64(q, 10, f->with_subs);
-    query_json(q, 1, b->statuses);
-    query_i64(q, 2, f->alarming);
-    query_text(q, 3, b->like);
-    query_text(q, 4, f->type);
-    query_json(q, 5, b->source_types);
-    query_json(q, 6, b->sink_types);
-    query_json(q, 7, b->label_ids);
-}
-
-static int count_rows(struct db *h, const struct bound_filter *b, const struct project_filter *f,
-                      int64_t *ret, struct err *err)
-{
-    static const char any[] = "SELECT COUNT(*) FROM project p" LIST_WHERE;
-    static const char by_status[] =
-        "SELECT COUNT(*) FROM project p WHERE " SHOWN " IN (SELECT value FROM json_each(?1))"
-        " AND (?10 OR p.parent_id IS NULL)";
-    bool plain = b->like == NULL && f->type == NULL && b->source_types == NULL &&
-                 b->sink_types == NULL && b->label_ids == NULL && !f->alarming;
-    _cleanup_(query_done)
-    struct query q = { 0 };
-
-    if (query_open(&q, h, plain ? by_status : any, err) < 0)
-        return -1;
-    if (plain) {
-        query_json(&q, 1, b->statuses);
-        query_i64(&q, 10, f->with_subs);
-    } else {
-        bind_filter(&q, b, f);
-    }
-    return query_count(&q, ret, err);
-}
-
-/*
- * What a list shows of a configuration: a page of projects with thousands of tables each would not
- * fit the daemon's memory, and most of the time of a list went into what it does not show.
- */
-/* clang-format off */
-#define SAME(key) "'" key "', p.config -> '$." key "', "
-#define BRIEF_CONFIG \
-    "json_object(" SAME("importance") SAME("enableStructTransfer") SAME("enableFullTransfer") SAME("enableFullVerify") \
-    SAME("enableIncrTransfer") SAME("enableIncrVerify") SAME("enableReverseIncrTransfer") \
-    "'transferMapping', json_object('mode', p.config ->> '$.transferMapping.mode'), " \
-    "'structTransferConfig', json_object(" \
-    "'autoProcessedToNextStep', p.config -> '$.structTransferConfig.autoProcessedToNextStep'), " \
-    "'incrTransferConfig', json_object('storeLogKeptHour', p.config -> '$.incrTransferConfig.storeLogKeptHour'))"
-/* clang-format on */
-
-/*
- * One text an order, so that each goes along its index and ends with the page; seq breaks ties
- * within a second.
- */
-#define LIST_ORDERED(order)                                                                        \
-    "SELECT " COLUMNS_WITH(BRIEF_CONFIG) " FROM project p" LIST_WHERE " ORDER BY " order           \
-                                         " LIMIT ?8 OFFSET ?9"
-
-static const char *list_sql(const struct page *page)
-{
-    static const char created[] = LIST_ORDERED("p.created_at, p.seq");
-    static const char created_last[] = LIST_ORDERED("p.created_at DESC, p.seq DESC");
-    static const char modified[] = LIST_ORDERED("p.modified_at, p.seq");
-    static const char modified_last[] = LIST_ORDERED("p.modified_at DESC, p.seq DESC");
-
-    if (page->by_modified)
-        return page->ascending ? modified : modified_last;
-    return page->ascending ? created : created_last;
-}
-
-static int read_page(struct db *h, const struct bound_filter *b, const struct project_filter *f,
-                     struct project **list, size_t *ret_count, struct err *err)
-{
-    _cleanup_(query_done)
-    struct query q = { 0 };
-    size_t n = 0;
-    int r;
-
-    if (query_open(&q, h, list_sql(&f->page), err) < 0)
-        return -1;
-    bind_filter(&q, b, f);
-    query_i64(&q, 8, db_limit(&f->page));
-    query_i64(&q, 9, db_offset(&f->page));
-    while ((r = query_step(&q, err)) > 0) {
-        r = read_row(&q, &list[n], err);
-        if (r < 0)
-            break;
-        n++;
-    }
-    *ret_count = n;
-    return r;
-}
-
-int store_project_list(struct store *st, const struct project_filter *f, struct project ***ret,
-                       size_t *ret_count, int64_t *ret_total, struct err *err)
-{
-    unsigned statuses = f->statuses != 0 || f->alarming ? f->statuses : ~(1U << PS_DELETED);
-    _cleanup_(bound_filter_done)
-    struct bound_filter b = {
-        .statuses = status_list(statuses),
-        .source_types = db_text_list(f->source_types),
-        .sink_types = db_text_list(f->sink_types),
-        .label_ids = db_text_list(f->label_ids),
-    };
-    _cleanup_(store_return)
-    struct lease l = { 0 };
-    struct project **list;
-    int64_t total = 0;
-    size_t n = 0;
-
-    if (db_like(f->search, &b.like, err) < 0 || store_borrow(st, &l, err) < 0 ||
-        count_rows(l.db, &b, f, &total, err) < 0)
-        return -1;
-    list = calloc((size_t)db_limit(&f->page), sizeof(struct project *));
-    if (list == NULL)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    if (read_page(l.db, &b, f, list, &n, err) < 0) {
-        project_list_free(list, n);
-        return -1;
-    }
-    *ret = list;
-    *ret_count = n;
-    *ret_total = total;
-    return 0;
-}
-
 int store_project_ids(struct store *st, unsigned statuses, char (**ret)[ID_MAX], size_t *ret_count,
                       struct err *err)
 {
     static const char sql[] = "SELECT id FROM project"
                               " WHERE status IN (SELECT value FROM json_each(?1)) ORDER BY seq";
     _cleanup_(json_putp)
-    struct json_object *list = status_list(statuses);
+    struct json_object *list = project_status_list(statuses);
     _cleanup_(store_return)
     struct lease l = { 0 };
     _cleanup_(query_done)

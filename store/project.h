@@ -131,7 +131,29 @@ struct project_filter {
     const char *const *sink_types;
     struct page page;
 };
-/* store_project_list(): of each configuration only what a list shows is read (BRIEF_CONFIG). */
+/*
+ * What a project's row has become, and what is shown with it: each number rises when one of them
+ * changes. What was made of a project is still right as long as all of them are what they were
+ * before its rows were read.
+ */
+struct project_version {
+    char id[ID_MAX];
+    int64_t own;          /* its row, steps, conflicts, alerts, labels, reverse project */
+    int64_t source, sink; /* of its data sources */
+    int64_t labels;       /* of its labels, summed */
+};
+/* store_project_version(): 1; 0: there is none, or it is DELETED; -1. */
+int store_project_version(struct store *st, const char *id, struct project_version *ret,
+                          struct err *err);
+/* store_project_page(): one page, free(*ret) it, and how many there are on all. */
+int store_project_page(struct store *st, const struct project_filter *f,
+                       struct project_version **ret, size_t *ret_count, int64_t *ret_total,
+                       struct err *err);
+/* store_project_briefs(): the rows of these ids, in their order; of each configuration only what a
+ * list shows (BRIEF_CONFIG). One that is gone is left out. */
+int store_project_briefs(struct store *st, struct json_object *ids, struct project ***ret,
+                         size_t *ret_count, struct err *err);
+/* store_project_list(): a page and its rows. */
 int store_project_list(struct store *st, const struct project_filter *f, struct project ***ret,
                        size_t *ret_count, int64_t *ret_total, struct err *err);
 void project_list_free(struct project **list, size_t count);

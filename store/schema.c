@@ -385,7 +385,56 @@ static const char v8[] =
     " PRIMARY KEY (project_id, db, name, kind)"
     ") STRICT, WITHOUT ROWID;";
 
-static const char *const steps[] = { v1, v2, v3, v4, v5, v6, v7, v8 };
+/*
+ * What was changed since: a number for each project, data source and label, so that what was made
+ * of their rows can be kept as long as it is right. And how many projects there are of each status.
+ */
+#define RAISE(id) " INSERT INTO version VALUES (" id ", 1) ON CONFLICT DO UPDATE SET n = n + 1;"
+#define RAISE_IF_THERE(id) " UPDATE version SET n = n + 1 WHERE id = " id ";"
+#define RAISES(name, event, raise) "CREATE TRIGGER " name " AFTER " event " BEGIN" raise " END;"
+#define SHOWN_OF(row)                                                                              \
+    "CASE WHEN " row ".status = 'RUNNING' AND " row ".modifying IS NOT NULL"                       \
+    " THEN 'RUNNING_' || " row ".modifying ELSE " row ".status END"
+#define COUNTED(row, by)                                                                           \
+    " INSERT INTO project_count VALUES (" SHOWN_OF(row) ", " row ".parent_id IS NOT NULL, " by     \
+                                                        ") ON CONFLICT DO UPDATE SET n = n + (" by \
+                                                        ");"
+/* clang-format off */
+static const char v9[] =
+    "CREATE TABLE version (id TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    RAISES("version_project_added", "INSERT ON project", RAISE("new.id")
+           RAISE_IF_THERE("new.forward_id"))
+    RAISES("version_project", "UPDATE ON project", RAISE("new.id") RAISE_IF_THERE("new.forward_id"))
+    RAISES("version_project_gone", "DELETE ON project",
+           " DELETE FROM version WHERE id = old.id;" RAISE_IF_THERE("old.forward_id"))
+    RAISES("version_step_added", "INSERT ON step", RAISE("new.project_id"))
+    RAISES("version_step", "UPDATE ON step", RAISE("new.project_id"))
+    RAISES("version_step_gone", "DELETE ON step", RAISE_IF_THERE("old.project_id"))
+    RAISES("version_conflict_added", "INSERT ON conflict_count", RAISE("new.project_id"))
+    RAISES("version_conflict", "UPDATE ON conflict_count", RAISE("new.project_id"))
+    RAISES("version_conflict_gone", "DELETE ON conflict_count", RAISE_IF_THERE("old.project_id"))
+    RAISES("version_alert_added", "INSERT ON alert", RAISE("new.project_id"))
+    RAISES("version_alert", "UPDATE ON alert", RAISE("new.project_id"))
+    RAISES("version_alert_gone", "DELETE ON alert", RAISE_IF_THERE("old.project_id"))
+    RAISES("version_labelled", "INSERT ON project_label", RAISE("new.project_id"))
+    RAISES("version_unlabelled", "DELETE ON project_label", RAISE_IF_THERE("old.project_id"))
+    RAISES("version_label", "UPDATE ON label", RAISE("new.id"))
+    RAISES("version_label_gone", "DELETE ON label", " DELETE FROM version WHERE id = old.id;")
+    RAISES("version_source", "UPDATE ON source", RAISE("new.id"))
+    RAISES("version_source_gone", "DELETE ON source", RAISE_IF_THERE("old.id"))
+
+    "CREATE TABLE project_count ("
+    " shown TEXT NOT NULL, sub INTEGER NOT NULL, n INTEGER NOT NULL,"
+    " PRIMARY KEY (shown, sub)) STRICT, WITHOUT ROWID;"
+    "INSERT INTO project_count SELECT " SHOWN_OF("p") ", p.parent_id IS NOT NULL, COUNT(*)"
+    " FROM project p GROUP BY 1, 2;"
+    "CREATE TRIGGER project_counted AFTER INSERT ON project BEGIN" COUNTED("new", "1") " END;"
+    "CREATE TRIGGER project_recounted AFTER UPDATE OF status, modifying, parent_id ON project BEGIN"
+    COUNTED("old", "-1") COUNTED("new", "1") " END;"
+    "CREATE TRIGGER project_uncounted AFTER DELETE ON project BEGIN" COUNTED("old", "-1") " END;";
+/* clang-format on */
+
+static const char *const steps[] = { v1, v2, v3, v4, v5, v6, v7, v8, v9 };
 _Static_assert(ARRAY_SIZE(steps) == SCHEMA_VERSION, "one step a version");
 
 static int read_version(struct db *h, int *ret, struct err *err)

@@ -395,6 +395,118 @@ static void a_configuration_is_changed_by_comparing(void **state)
     assert_string_equal(json_get_str(json_at(events, 0), "message", ""), "ann: new = 1");
 }
 
+static void version_is_other(struct store *st, struct project_version *v)
+{
+    struct project_version now;
+    struct err err = { 0 };
+
+    assert_int_equal(store_project_version(st, v->id, &now, &err), 1);
+    if (now.own == v->own && now.source == v->source && now.sink == v->sink &&
+        now.labels == v->labels)
+        fail_msg("the version is the same");
+    *v = now;
+}
+
+/* Whatever a client sees of a project: a change of it that went unnoticed would be shown too late.
+ */
+static void each_change_of_what_is_shown_raises_the_version(void **state)
+{
+    static const char *const changes[] = {
+        "UPDATE project SET name = 'other'",
+        "UPDATE project SET config = json_set(config, '$.x', 1)",
+        "UPDATE project SET status = 'RUNNING'",
+        "UPDATE project SET modifying = 'MERGING'",
+        "UPDATE project SET passed = 'FULL_TRANSFER'",
+        "INSERT INTO step (project_id, name, place, status) SELECT id, 'X', 9, 'INIT' FROM project",
+        "UPDATE step SET progress = 12.5 WHERE name = 'X'",
+        "UPDATE step SET info = '{}' WHERE name = 'X'",
+        "DELETE FROM step WHERE name = 'X'",
+        "UPDATE source SET host = 'elsewhere' WHERE id = (SELECT source_id FROM project)",
+        "UPDATE source SET version = '9.7' WHERE id = (SELECT sink_id FROM project)",
+        "INSERT INTO label (id, name, creator, created_at) VALUES ('l_1', 'a', 'u', 1);"
+        "INSERT INTO project_label SELECT id, (SELECT seq FROM label) FROM project",
+        "UPDATE label SET projects = 7",
+        "DELETE FROM label",
+        "INSERT INTO conflict_count SELECT id, 'INCR_TRANSFER', 'ROW_DIFFERS', 1, 1 FROM project",
+        "UPDATE conflict_count SET total = 2",
+        "DELETE FROM conflict_count",
+        "INSERT INTO alert (id, project_id, rule, subject, level, message, fired_at, sent_at, sent)"
+        " SELECT 'al_1', id, 'LAG', '', 'WARN', 'm', 1, 1, 1 FROM project",
+        "UPDATE alert SET resolved_at = 2",
+        "DELETE FROM alert",
+        "UPDATE project SET turn = '{}'",
+    };
+    struct fixture *f = *state;
+    struct err err = { 0 };
+    char id[ID_MAX];
+    struct project_version v;
+    struct project_version *page = NULL;
+    size_t n = 0;
+    int64_t total = 0;
+    struct project_filter all = { .page = { 1, 10, false, true } };
+
+    assert_ok(add_project(f->store, "admin", "a", id, &err));
+    assert_int_equal(store_project_version(f->store, id, &v, &err), 1);
+    for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
+        _cleanup_(store_return)
+        struct lease l = { 0 };
+
+        assert_ok(store_borrow(f->store, &l, &err));
+        if (db_exec(l.db, changes[i], &err) < 0)
+            fail_msg("%s: %s", changes[i], err.message);
+        print_message("%s\n", changes[i]);
+        version_is_other(f->store, &v);
+    }
+    assert_ok(store_project_page(f->store, &all, &page, &n, &total, &err));
+    assert_int_equal(n, 1);
+    assert_int_equal(total, 1);
+    assert_memory_equal(&page[0].own, &v.own, sizeof(v.own));
+    free(page);
+    assert_int_equal(store_project_version(f->store, "np_no", &v, &err), 0);
+}
+
+/* The counts that lists give by status are what counting gives, whatever becomes of projects. */
+static void counts_by_status_are_right(void **state)
+{
+    static const char *const changes[] = {
+        "UPDATE project SET status = 'RUNNING' WHERE name IN ('p1', 'p2', 'p3')",
+        "UPDATE project SET modifying = 'MODIFYING' WHERE name = 'p1'",
+        "UPDATE project SET parent_id = (SELECT id FROM project WHERE name = 'p1') WHERE name = "
+        "'p2'",
+        "UPDATE project SET status = 'FAILED' WHERE name = 'p1'",
+        "UPDATE project SET modifying = NULL",
+        "UPDATE project SET status = 'DELETED' WHERE name = 'p3'",
+        "DELETE FROM project WHERE name = 'p3'",
+    };
+    static const char wrong[] =
+        "SELECT COUNT(*) FROM (SELECT shown, sub, n FROM project_count WHERE n <> 0 EXCEPT"
+        " SELECT CASE WHEN status = 'RUNNING' AND modifying IS NOT NULL THEN 'RUNNING_' || "
+        "modifying"
+        " ELSE status END, parent_id IS NOT NULL, COUNT(*) FROM project GROUP BY 1, 2)";
+    struct fixture *f = *state;
+    struct err err = { 0 };
+    char id[ID_MAX], name[8];
+
+    for (int i = 0; i < 5; i++) {
+        (void)snprintf(name, sizeof(name), "p%d", i);
+        assert_ok(add_project(f->store, "admin", name, id, &err));
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
+        _cleanup_(store_return)
+        struct lease l = { 0 };
+        _cleanup_(query_done)
+        struct query q = { 0 };
+        int64_t n = -1;
+
+        assert_ok(store_borrow(f->store, &l, &err));
+        if (db_exec(l.db, changes[i], &err) < 0)
+            fail_msg("%s: %s", changes[i], err.message);
+        assert_ok(query_open(&q, l.db, wrong, &err));
+        assert_ok(query_count(&q, &n, &err));
+        assert_int_equal(n, 0);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -413,6 +525,8 @@ int main(void)
         TEST(ids_by_status_and_uses_of_a_source),
         TEST(a_configuration_is_replaced),
         TEST(the_number_of_projects_is_limited),
+        TEST(each_change_of_what_is_shown_raises_the_version),
+        TEST(counts_by_status_are_right),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
