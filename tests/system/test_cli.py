@@ -216,6 +216,21 @@ def objects(env, cli, daemon, source, target):
     assert cli.json("project", "delete", copy) is None
     assert "selects what the project has already" in cli.refused("project", "objects", "change", "shop", "--objects", path, "--json")
     assert cli.json("project", "objects", "changes", "shop") == []
+
+    source.sql(["CREATE DATABASE three", "CREATE TABLE three.a (id INT PRIMARY KEY)", "CREATE TABLE three.b (id INT PRIMARY KEY)",
+                "INSERT INTO three.b VALUES (1)"])
+    cli.ok("project", "create", "--name", "three", "--source", "old", "--sink", "new", "--table", "three.a", "--start")
+    assert cli.run("watch", "three", "--until-monitoring")[0] == 0
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("kind,database,object\ntable,three,a\ntable,three,b\n")
+    record = cli.json("project", "objects", "change", "three", "--objects", path)
+    daemon.wait_for(lambda: cli.json("project", "objects", "changes", "three")[0]["status"] == "SUCCESS", 90, "the table has joined")
+    assert str(record) in cli.ok("project", "objects", "changes", "three")
+    assert target.value("SELECT COUNT(*) FROM three.b") == 1
+    cli.ok("project", "stop", "three")
+    cli.ok("project", "release", "three")
+    daemon.wait_project(cli.json("project", "list", "--search", "three")[0]["id"], "RELEASED")
+    cli.ok("project", "delete", "three")
     for verb in ("stop", "retry", "cancel"):
         assert cli.refused("project", "objects", verb, 4711, "--json")
 
