@@ -21,7 +21,13 @@
 
 #include "base/banned.h"
 
-enum { EXIT_SETTINGS = 2, TICK_MS = 1000, ARENAS = 2, FILES_WANTED = 65536 };
+enum {
+    EXIT_SETTINGS = 2,
+    TICK_MS = 1000,
+    ARENAS = 2,
+    FILES_WANTED = 65536,
+    LARGE_BLOCK = 1024 * 1024
+};
 
 /* In the order of making; undone backwards. */
 struct server {
@@ -81,6 +87,10 @@ static void limits(void)
     (void)umask(077);
     /* every HTTP thread would else get an arena of its own and keep what a large body left there */
     (void)mallopt(M_ARENA_MAX, ARENAS);
+    /* said, they stay: else the first password's hash raises them, and all later ones keep theirs
+     */
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
+    (void)mallopt(M_TRIM_THRESHOLD, 8 * LARGE_BLOCK);
     if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < FILES_WANTED) {
         files.rlim_cur = MIN((rlim_t)FILES_WANTED, files.rlim_max);
         (void)setrlimit(RLIMIT_NOFILE, &files);

@@ -20,7 +20,8 @@ from harness.runner import needs, timeout
 PROJECTS, RUNNING, CONNECTIONS, PAGE = 1000, 50, 64, 10
 LENGTH = float(os.environ.get("CAUSEWAY_TEST_LENGTH", "0.1"))
 ROUNDS, WINDOW = 5, 2.0                 # by turns, seconds each
-FLAT_SECONDS = max(30.0, 600 * LENGTH)  # ten minutes at full length
+WARM_SECONDS = 75                       # what comes once a minute has come: passwords are hashed again, curves rolled up
+FLAT_SECONDS = max(30.0, 600 * LENGTH) if LENGTH >= 0.5 else 30.0   # ten minutes at full length
 
 
 def fill(env, daemon):
@@ -125,6 +126,7 @@ def test_load(env):
     writer = Writer(daemon, ids)
     writer.start()
     ours, bare = [], []
+    began = time.monotonic()
     for _ in range(ROUNDS):
         ours.append(load(daemon.address[1], requests, WINDOW, auth))
         bare.append(load(port, requests, WINDOW))
@@ -138,17 +140,16 @@ def test_load(env):
     print(f"    ratio {ratio:.2f}, p99 {p99:.1f} ms (bare {bare_p99:.1f} ms), slowest {slowest:.2f} s", flush=True)
 
     held = []
-    end = time.monotonic() + FLAT_SECONDS
-    while time.monotonic() < end:
-        measured = load(daemon.address[1], requests, FLAT_SECONDS / 6, auth)
-        ours.append(measured)
-        held.append(resident_mib(daemon.process.pid))
+    while time.monotonic() < began + WARM_SECONDS + FLAT_SECONDS:
+        ours.append(load(daemon.address[1], requests, FLAT_SECONDS / 6, auth))
+        if time.monotonic() >= began + WARM_SECONDS:
+            held.append(resident_mib(daemon.process.pid))
     writer.stop()
     print(f"    memory {' '.join(f'{mib:.0f}' for mib in held)} MiB; {writer.done} writes, "
           f"{sum(round_['all']['count'] for round_ in ours)} reads", flush=True)
     assert not any(round_["all"]["failed"] for round_ in ours + bare), [round_["all"] for round_ in ours]
     assert len([project for project in ids[:RUNNING] if daemon.workers(project)]) == RUNNING
-    assert max(held[1:]) <= held[0] * 1.1 + 4, held
+    assert len(held) > 2 and max(held[1:]) <= held[0] * 1.1 + 4, held
     if "sanitize" not in build_dir():
         assert ratio >= 0.5, (ratio, ours, bare)
         # the figures of issue 5 are for a machine that does nothing else; the bare server tells how far this one is from it
