@@ -24,8 +24,14 @@ def test_components(env):
                                                       "config": {"throttleRps": 1}}, "no such component")
     daemon.start_project(project)
     wait_monitoring(daemon, project)
-    found = daemon.wait_for(lambda: (lambda now: now if now["incrSyncComponents"][0]["checkpoint"] else None)(
-        components(daemon, project)), 30, "the incremental component tells a checkpoint")
+
+    def told():
+        now = components(daemon, project)
+        store = now["storeList"][0]
+        return now if now["incrSyncComponents"][0]["checkpoint"] and store["endCheckpoint"] and \
+            store["latelyHeartbeatTimeSec"] and store["conn"] else None
+
+    found = daemon.wait_for(told, 30, "the components tell their checkpoints")
     (store,), (copy,), (sync,) = found["storeList"], found["fullImportComponents"], found["incrSyncComponents"]
     assert found["reverseStoreList"] is found["fullVerifyComponents"] is found["reverseIncrSyncComponents"] is None
     assert (store["status"], copy["status"], sync["status"]) == ("ACTIVE", "FINISHED", "RUNNING")
