@@ -29,20 +29,20 @@ done
 
 # convert/ stands on mysql/ alone.
 while IFS=: read -r file line include; do
-    [[ $include =~ ^workers/(precheck|schema|relay|full|incr|release|start|switch)/ ]] && report "$file:$line: convert must not include $include"
+    [[ $include =~ ^workers/(precheck|schema|relay|full|incr|release|start|switch|verify)/ ]] && report "$file:$line: convert must not include $include"
 done < <(grep -rnoP --include='*.[ch]' '^#include "\K[^"]+' workers/convert)
 
 # start/ (where a stream begins) stands on mysql/ and the frame; relay, incr and switch stand on it.
 while IFS=: read -r file line include; do
-    [[ $include =~ ^workers/(precheck|schema|relay|full|incr|release|switch|convert)/ ]] &&
+    [[ $include =~ ^workers/(precheck|schema|relay|full|incr|release|switch|verify|convert)/ ]] &&
         report "$file:$line: start must not include $include"
 done < <(grep -rnoP --include='*.[ch]' '^#include "\K[^"]+' workers/start)
 
 # A stage knows mysql/, convert/ and the frame, not another stage; incremental reads what the relay wrote.
-for stage in precheck schema relay full incr release switch; do
+for stage in precheck schema relay full incr release switch verify; do
     [[ -d workers/$stage ]] || continue
     while IFS=: read -r file line include; do
-        [[ $include =~ ^workers/(precheck|schema|relay|full|incr|release|start|switch)/ ]] || continue
+        [[ $include =~ ^workers/(precheck|schema|relay|full|incr|release|start|switch|verify)/ ]] || continue
         [[ $include == workers/start/* && $stage =~ ^(relay|incr|switch)$ ]] && continue
         # the switchover looks through the stream for writes, and at grants, as those two do
         [[ $stage == switch && $include =~ ^workers/(incr/scan|precheck/grants)\.h$ ]] && continue

@@ -6,8 +6,8 @@
 #include <stdatomic.h>
 
 #include "workers/full/batch.h"
-#include "workers/full/bounds.h"
-#include "workers/full/carry.h"
+#include "workers/mysql/bounds.h"
+#include "workers/convert/carry.h"
 #include "workers/mysql/control.h"
 #include "workers/throttle.h"
 #include "workers/worker.h"

@@ -7,15 +7,13 @@
  * Where the target had rows of its own, everything goes in one transaction.
  */
 #include <inttypes.h>
-#include <stdio.h>
-#include <strings.h>
 
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "workers/full/ledger.h"
 #include "workers/full/queue.h"
-#include "workers/mysql/binlog/dump.h"
+#include "workers/mysql/binlog/snapshot.h"
 #include "workers/mysql/control_sql.h"
 #include "workers/mysql/sqltext.h"
 
@@ -23,9 +21,6 @@
 
 enum {
     SQL_MAX = 1024 * 1024,
-    TABLE_LOCK_WAIT_S = 3, /* writers queue behind our lock request: not for long */
-    TABLE_LOCK_PAUSE_MS = 2000,
-    TABLE_LOCK_TELL_AFTER = 5,
 };
 
 struct keyless_run {
@@ -79,104 +74,39 @@ static int remove_rows(struct mover *m, const struct copy_table *t, struct err *
 
 /* ---- the snapshot ---- */
 
-static int snapshot_begin(struct mover *m, struct err *err)
+static int open_another(void *ctx, struct conn **ret, struct err *err)
 {
-    if (conn_execf(m->src, err, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ") < 0)
-        return -1;
-    return conn_execf(m->src, err, "START TRANSACTION WITH CONSISTENT SNAPSHOT");
+    struct keyless_run *run = ctx;
+
+    return copy_open(run->m->copy, END_SOURCE, ret, err);
 }
 
-/* MariaDB tells the position of the snapshot itself. */
-static int mariadb_position(struct mover *m, struct binlog_pos *ret, struct err *err)
+static bool pause_lock(void *ctx, int ms)
 {
-    _cleanup_(result_done)
-    struct result r = { 0 };
-    struct binlog_pos at = { 0 };
-    int got;
+    struct keyless_run *run = ctx;
 
-    if (conn_queryf(m->src, &r, err, "SHOW STATUS LIKE 'binlog_snapshot_%%'") < 0)
-        return -1;
-    while ((got = result_next(&r, err)) == 1) {
-        const char *name = result_str(&r, 0, "");
-
-        if (strcasecmp(name, "binlog_snapshot_file") == 0)
-            (void)snprintf(at.file, sizeof(at.file), "%s", result_str(&r, 1, ""));
-        else if (strcasecmp(name, "binlog_snapshot_position") == 0)
-            at.offset = result_u64(&r, 1, 0);
-    }
-    if (got < 0)
-        return -1;
-    if (at.file[0] == '\0')
-        return err_set(err, ERR_BINLOG_OFF, "the source tells no binlog position of a snapshot");
-    *ret = at;
-    return 0;
+    return copy_leaving(run->m->copy) || report_sleep(run->m->copy->w->report, ms);
 }
 
-/* Locks the table for reading, waiting in short turns so that its writers never wait long for us.
- */
-static int lock_table(struct mover *m, struct conn *by, const struct copy_table *t, struct err *err)
+static void tell_lock_waits(void *ctx)
 {
-    _cleanup_(strbuf_done)
-    struct strbuf sql = STRBUF(SQL_MAX);
+    struct keyless_run *run = ctx;
 
-    strbuf_adds(&sql, "LOCK TABLES ");
-    sql_table(&sql, t->src->db, t->src->name);
-    strbuf_adds(&sql, " READ");
-    if (conn_execf(by, err, "SET SESSION lock_wait_timeout = %d", TABLE_LOCK_WAIT_S) < 0)
-        return -1;
-    for (unsigned i = 1; control_exec_text(by, &sql, NULL, err) < 0; i++) {
-        if (err->code != ERR_DB_RETRY)
-            return -1;
-        if (i == TABLE_LOCK_TELL_AFTER)
-            report_event(
-                m->copy->w->report, "WARN", "table_lock_waits",
-                "%s.%s has no key and is written without a pause: its snapshot waits for a "
-                "moment in which it can be locked for reading",
-                t->src->db, t->src->name);
-        if (copy_leaving(m->copy) || report_sleep(m->copy->w->report, TABLE_LOCK_PAUSE_MS))
-            return STAGE_STOPPED;
-        err_reset(err);
-    }
-    return 0;
-}
-
-/*
- * Elsewhere: while the table is locked against writing, every transaction that changed it has ended
- * and is visible, and the binlog's end lies behind all of them and before the next one.
- */
-static int locked_snapshot(struct mover *m, const struct copy_table *t, struct binlog_pos *ret,
-                           struct err *err)
-{
-    _cleanup_(conn_closep)
-    struct conn *by = NULL;
-    _cleanup_(freep)
-    char *gtids = NULL;
-    int rc;
-
-    if (copy_open(m->copy, END_SOURCE, &by, err) < 0)
-        return -1;
-    rc = lock_table(m, by, t, err);
-    if (rc != 0)
-        return rc;
-    if (snapshot_begin(m, err) < 0 ||
-        dump_source_position(by, &m->copy->src_dialect, ret, &gtids, err) < 0)
-        return -1;
-    return conn_execf(by, err, "UNLOCK TABLES");
+    report_event(run->m->copy->w->report, "WARN", "table_lock_waits",
+                 "%s.%s has no key and is written without a pause: its snapshot waits for a "
+                 "moment in which it can be locked for reading",
+                 run->t->src->db, run->t->src->name);
 }
 
 static int open_snapshot(struct keyless_run *run, struct err *err)
 {
     struct mover *m = run->m;
+    struct snapshot_calls calls = { run, open_another, pause_lock, tell_lock_waits };
 
     if (!m->copy->w->task->do_incr)
-        return snapshot_begin(m, err);
-    if (m->copy->src_dialect.snapshot_position)
-        return snapshot_begin(m, err) < 0 ? -1 : mariadb_position(m, &run->snapshot, err);
-    if (m->copy->src_dialect.flavour == FLAVOUR_OCEANBASE)
-        return err_set(err, ERR_NOT_SUPPORTED,
-                       "%s.%s has no key, and OceanBase gives no position for its snapshot",
-                       run->t->src->db, run->t->src->name);
-    return locked_snapshot(m, run->t, &run->snapshot, err);
+        return snapshot_begin(m->src, err);
+    return snapshot_at(m->src, &m->copy->src_dialect, run->t->src->db, run->t->src->name, &calls,
+                       &run->snapshot, err);
 }
 
 /* ---- rows ---- */

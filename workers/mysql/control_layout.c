@@ -107,7 +107,7 @@ const struct layout_table layout_tables[] = {
       " PRIMARY KEY (project, table_no)" INNODB,
       "DELETE FROM @cw_table WHERE project = %q LIMIT 1000" },
     /*
-     * Rows with lo < key <= hi (NULL: no bound); bounds as workers/full/bounds.h writes them.
+     * Rows with lo < key <= hi (NULL: no bound); bounds as workers/mysql/bounds.h writes them.
      * state: 0 planned, 1 copied. rows_done: how many rows were read; skipped: of those, how many
      * the target had already.
      */

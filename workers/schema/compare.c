@@ -8,7 +8,7 @@
 #include "base/json.h"
 #include "workers/mysql/mapping.h"
 #include "workers/mysql/sqltext.h"
-#include "workers/schema/fit.h"
+#include "workers/convert/fit.h"
 #include "workers/schema/schema_priv.h"
 
 #include "base/banned.h"

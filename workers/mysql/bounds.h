@@ -6,8 +6,8 @@
  * endian) and bytes. Comparison is left to the source server, in each column's own character set
  * and collation: no two servers order all texts alike.
  */
-#ifndef WORKERS_FULL_BOUNDS_H
-#define WORKERS_FULL_BOUNDS_H
+#ifndef WORKERS_MYSQL_BOUNDS_H
+#define WORKERS_MYSQL_BOUNDS_H
 
 #include "base/err.h"
 #include "base/strbuf.h"

@@ -1,4 +1,4 @@
-#include "workers/full/carry.h"
+#include "workers/convert/carry.h"
 
 #include <ctype.h>
 #include <string.h>

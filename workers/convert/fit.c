@@ -1,4 +1,4 @@
-#include "workers/schema/fit.h"
+#include "workers/convert/fit.h"
 
 #include <ctype.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "workers/full/bounds.h"
+#include "workers/mysql/bounds.h"
 
 enum { SQL_MAX = 4096 };
 

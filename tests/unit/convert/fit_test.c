@@ -10,7 +10,7 @@
 
 #include "base/json.h"
 #include "workers/mysql/types.h"
-#include "workers/schema/fit.h"
+#include "workers/convert/fit.h"
 
 #include "base/banned.h"
 

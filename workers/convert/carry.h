@@ -3,8 +3,8 @@
  * stores it at the target. Values are the columns' own bytes; only BIT, MySQL's JSON and texts
  * whose character set differs at the two ends need an expression. Pure: no server is asked.
  */
-#ifndef WORKERS_FULL_CARRY_H
-#define WORKERS_FULL_CARRY_H
+#ifndef WORKERS_CONVERT_CARRY_H
+#define WORKERS_CONVERT_CARRY_H
 
 #include "base/err.h"
 #include "base/strbuf.h"

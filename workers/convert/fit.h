@@ -1,7 +1,7 @@
 /* Can a column of the target hold what a column of the source has? Pure; docs/schema.md says the
  * same in prose. */
-#ifndef WORKERS_SCHEMA_FIT_H
-#define WORKERS_SCHEMA_FIT_H
+#ifndef WORKERS_CONVERT_FIT_H
+#define WORKERS_CONVERT_FIT_H
 
 #include "workers/mysql/catalog.h"
 

@@ -1,4 +1,4 @@
-#include "workers/full/bounds.h"
+#include "workers/mysql/bounds.h"
 
 #include <string.h>
 

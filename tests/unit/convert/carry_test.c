@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "workers/full/carry.h"
+#include "workers/convert/carry.h"
 #include "workers/mysql/binlog/json_numbers.h"
 
 #define TEXT(s) ((char *)(uintptr_t)(s))
