@@ -37,15 +37,23 @@ uint64_t touch_hash_bytes(uint64_t h, const char *s, size_t len);
 /* touch_column(): how a key column counts. */
 enum touch_as { TOUCH_NOT, TOUCH_INT, TOUCH_TEXT, TOUCH_BYTES };
 enum touch_as touch_column(const struct column *c);
+/* touch_hash_value(): the next key column by its text: as a server gives it, or its normal form. */
+uint64_t touch_hash_value(uint64_t h, const struct column *c, const char *text, size_t len);
 
 /* ---- the incremental worker ---- */
 
-/* touch_create(): a new, empty file in place of any other; whoever has the old one notices. */
+/*
+ * touch_create(): a new, empty file in place of any other; whoever has the old one notices. All its
+ * blocks are taken at once, so that a full disk is an error here (ERR_IO), not a SIGBUS later.
+ *
+ * Everything below takes NULL for a map that could not be made, and does nothing.
+ */
 int touch_create(const char *path, unsigned era, struct touch **ret, struct err *err);
 void touch_free(struct touch *t); /* unmaps; the file stays */
 DEFINE_CLEANUP(struct touch, touch_free)
 void touch_row_mark(struct touch *t, uint64_t hash, uint64_t seq);
-/* touch_related_mark(): rows of `table` (touch_hash_table) may change without an event: cascades. */
+/* touch_related_mark(): rows of `table` (touch_hash_table) may change without an event: cascades.
+ */
 void touch_related_mark(struct touch *t, uint64_t table, uint64_t seq);
 void touch_all_mark(struct touch *t, uint64_t seq); /* any row may have changed: XA, DDL */
 void touch_ddl_mark(struct touch *t, uint64_t table, uint64_t seq); /* 0: of any table */
@@ -53,6 +61,7 @@ void touch_ddl_mark(struct touch *t, uint64_t table, uint64_t seq); /* 0: of any
  * `applied`, which is all before `applied_pos` (may lie behind); lag in ms. */
 void touch_progress(struct touch *t, const struct binlog_pos *read, uint64_t read_seq,
                     uint64_t applied, int64_t lag_ms);
+bool touch_watched(const struct touch *t); /* somebody has looked within the last seconds */
 
 /* The verifier's wish to stop applying at a place; a lease: without renewal it lapses. */
 struct touch_hold {
@@ -75,16 +84,18 @@ struct touch_state {
     int64_t lag_ms;
     int64_t heard_ms; /* monotonic ms of the last touch_progress(), for a writer that is gone */
 };
-/* touch_open(): 1, 0 when there is no such file (yet), -1. */
+/* touch_open(): 1, 0 when there is no such file (yet), or none whose writer lives, -1. */
 int touch_open(const char *path, struct touch **ret, struct err *err);
 /* touch_look(): false: the file was replaced or its writer died; open it again. */
 bool touch_look(const struct touch *t, struct touch_state *ret);
-uint64_t touch_row(const struct touch *t, uint64_t hash);     /* last change; 0: none known */
-uint64_t touch_related(const struct touch *t, uint64_t table); /* likewise; all_mark counts in both */
-uint64_t touch_ddl(const struct touch *t, uint64_t table);     /* last DDL of that table */
+uint64_t touch_row(const struct touch *t, uint64_t hash); /* last change; 0: none known */
+uint64_t touch_related(const struct touch *t,
+                       uint64_t table);                    /* likewise; all_mark counts in both */
+uint64_t touch_ddl(const struct touch *t, uint64_t table); /* last DDL of that table */
 /* touch_hold_ask(): asks, renews (the same id) or, with id 0, gives up; valid for `lease_ms`. */
 void touch_hold_ask(struct touch *t, const struct touch_hold *h, int lease_ms);
-/* touch_held(): true when the hold `id` stands; *ret where. */
+/* touch_held(): true when the hold `id` stands, and the map is the present one; *ret where. Behind
+ * a read at the target it says that nothing was applied before that either. */
 bool touch_held(const struct touch *t, uint64_t id, struct binlog_pos *ret);
 
 /*
@@ -100,8 +111,9 @@ struct touch_change {
     uint16_t key_len;
     unsigned char key[TOUCH_KEY_MAX];
 };
-void touch_keys_wanted(struct touch *t, bool yes);          /* the verifier */
-bool touch_keys_are_wanted(const struct touch *t);          /* the incremental worker */
+void touch_keys_wanted(struct touch *t, bool yes); /* the verifier; for 10 s: say it again */
+bool touch_keys_are_wanted(const struct touch *t); /* the incremental worker */
+/* touch_change_put(): with a key_len beyond TOUCH_KEY_MAX: one that counts as lost. */
 void touch_change_put(struct touch *t, const struct touch_change *c);
 /* touch_change_next(): 1, 0 none yet, from *io on; what was overwritten before it was read is added
  * to *io_lost. */

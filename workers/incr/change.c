@@ -42,6 +42,10 @@ static int on_row(void *ctx, const struct image_row *row, struct err *err)
 {
     struct writing *w = ctx;
 
+    if (w->c->witness != NULL) {
+        witness_row(w->c->witness, w->im->plan, w->t->seq, row->was, row->is);
+        witness_changed(w->c->witness, w->im->plan, w->t->seq, row->before, row->after);
+    }
     if (row->dropped) {
         w->c->dropped++;
         return 0;

@@ -6,6 +6,7 @@
 #include "workers/incr/group.h"
 #include "workers/incr/sqlwrite.h"
 #include "workers/incr/txn.h"
+#include "workers/incr/witness.h"
 
 struct changer {
     struct sqlwriter writer;
@@ -13,6 +14,7 @@ struct changer {
     bool row_check; /* conflictDetection ROW: before images are compared whole */
     bool has_safe_end;
     struct binlog_pos safe_end; /* events before it may be in the copy */
+    struct witness *witness;    /* the session's; NULL: none */
     uint64_t dropped;           /* rows of kinds not carried */
     uint64_t filtered;          /* rows that no image of matched the filter */
 };

@@ -465,6 +465,7 @@ int ddl_seen(struct session *s, const struct group_statement *st, struct err *er
 
     if (got <= 0)
         return got;
+    witness_ddl(&s->witness, s->info.seq, st->parsed);
     if (s->ddl_seq != s->info.seq) {
         s->ddl_seq = s->info.seq;
         s->ddl_statements = 0;

@@ -77,5 +77,8 @@ int era_begin(struct session *s, const struct record *r, struct err *err)
         s->cp.pos = r->start; /* else the open one's end gets there, with its number */
     log_warn("incr", "new_era", "era=%u source=%s seq=%" PRIu64 " open=%d", r->start.era,
              r->source_uuid, s->cp.seq, group_open(s->group));
-    return group_era(s->group, &r->start, err);
+    if (group_era(s->group, &r->start, err) < 0)
+        return -1;
+    witness_begin(s);
+    return 0;
 }

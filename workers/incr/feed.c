@@ -78,6 +78,7 @@ static int on_remedy(struct session *s, const struct group_control *c, struct er
 
     if (got <= 0)
         return got;
+    witness_key(&s->witness, a->plan, s->info.seq, a->key);
     if (overwrites != (a->kind == REMEDY_STATE))
         return 0; /* states are for who overwrites, notes for who does not */
     if (a->kind == REMEDY_NOTE && (got = state_wanted(s, a, err)) <= 0)
@@ -242,8 +243,10 @@ static int on_rows(void *ctx, const struct group_row_event *e, struct err *err)
     struct session *s = ctx;
 
     /* whether an XA transaction is in the snapshot depends on where its commit is */
-    if (!s->xa.open && in_snapshot(s, e))
+    if (!s->xa.open && in_snapshot(s, e)) {
+        touch_row_mark(s->witness.map, e->plan->touch_table, s->info.seq);
         return 0;
+    }
     if (need_txn(s, err) < 0)
         return -1;
     if (change_event(&s->changer, s->txn, e, err) < 0)

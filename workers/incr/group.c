@@ -33,6 +33,7 @@ struct group {
     uint64_t seq;
     struct binlog_pos start, pos, end; /* of the group; of the event */
     bool open, begun, skip;
+    bool feeding; /* within group_feed() */
     struct group_info info;
     bool origin_known;   /* its first row event has been seen … */
     bool origin_told;    /* … and the caller has been told of it */
@@ -89,6 +90,11 @@ bool group_open(const struct group *g)
 const struct binlog_pos *group_position(const struct group *g)
 {
     return &g->end;
+}
+
+const struct binlog_pos *group_fed(const struct group *g)
+{
+    return g->feeding ? &g->pos : &g->end;
 }
 
 uint64_t group_seq(const struct group *g)
@@ -685,7 +691,12 @@ static int feed(struct group *g, const void *data, size_t len, struct err *err)
 
 int group_feed(struct group *g, const struct record *r, struct err *err)
 {
+    int got;
+
     g->pos = r->start;
     g->end = r->end;
-    return feed(g, r->data, r->len, err);
+    g->feeding = true;
+    got = feed(g, r->data, r->len, err);
+    g->feeding = false;
+    return got;
 }

@@ -123,6 +123,8 @@ bool group_abandoned(const struct group *g);
 bool group_open(const struct group *g); /* within a transaction */
 /* group_position(): everything before it has been fed. */
 const struct binlog_pos *group_position(const struct group *g);
+/* group_fed(): the same within a call-back, too: before the event that is being fed. */
+const struct binlog_pos *group_fed(const struct group *g);
 uint64_t group_seq(const struct group *g); /* of the group that is open, or of the last one */
 const struct binlog_format *group_format(const struct group *g);
 /* group_set_plans(): other plans from now on; table maps come again with the next statement. */

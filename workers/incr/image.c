@@ -150,12 +150,15 @@ static struct image_row row_of(const struct image *im, enum rows_kind kind, size
                       : n < im->verdict_count ? im->verdicts[n]
                                               : 0;
 
-    if (!im->carry[kind])
-        return (struct image_row){ .dropped = true };
-    return (struct image_row){
-        .before = kind == ROWS_INSERT || (verdict & FILTER_BEFORE) == 0 ? NULL : before,
-        .after = kind == ROWS_DELETE || (verdict & FILTER_AFTER) == 0 ? NULL : after,
-    };
+    struct image_row r = { .was = kind == ROWS_INSERT ? NULL : before,
+                           .is = kind == ROWS_DELETE ? NULL : after };
+
+    r.dropped = !im->carry[kind];
+    if (!r.dropped) {
+        r.before = (verdict & FILTER_BEFORE) == 0 ? NULL : r.was;
+        r.after = (verdict & FILTER_AFTER) == 0 ? NULL : r.is;
+    }
+    return r;
 }
 
 int image_rows(const struct image *im, image_row_fn *fn, void *ctx, struct err *err)

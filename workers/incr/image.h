@@ -43,6 +43,7 @@ size_t image_bytes(const struct image *im); /* but for its shape */
 struct image_row {
     const struct value *before, *after; /* of what concerns the target; NULL: none */
     bool dropped;                       /* of a kind that is not carried: both are NULL */
+    const struct value *was, *is;       /* the row at the source, carried or not; NULL: none */
 };
 /*
  * image_rows() - calls back for each row in order

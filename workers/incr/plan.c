@@ -211,6 +211,21 @@ static int prefix(const struct table *t, const char *verb, char **ret, size_t *r
     return strbuf_take(&b, ret, err);
 }
 
+/* How rows of the table are known to a verifier. */
+static int plan_touch(struct table_plan *p)
+{
+    const struct table *t = p->t;
+    const struct index *key = p->keyless ? NULL : &t->indexes[t->key];
+
+    p->touch_table = touch_hash_table(t->db, t->name);
+    if (key == NULL)
+        return 0;
+    p->touch_as = calloc(MAX(key->column_count, (size_t)1), sizeof(*p->touch_as));
+    for (size_t i = 0; p->touch_as != NULL && i < key->column_count; i++)
+        p->touch_as[i] = touch_column(&t->columns[key->columns[i]]);
+    return p->touch_as != NULL ? 0 : -1;
+}
+
 static int plan_init(struct table_plan *p, const struct table *t, struct err *err)
 {
     size_t n = MAX(t->column_count, (size_t)1);
@@ -225,7 +240,7 @@ static int plan_init(struct table_plan *p, const struct table *t, struct err *er
     p->target_json = calloc(n, sizeof(*p->target_json));
     p->same_charset = calloc(n, sizeof(*p->same_charset));
     if (p->literals == NULL || p->charset_names == NULL || p->enum_zeros == NULL ||
-        p->target_json == NULL || p->same_charset == NULL)
+        p->target_json == NULL || p->same_charset == NULL || plan_touch(p) < 0)
         return err_set(err, ERR_NOMEM, "no memory for table %s.%s", t->db, t->name);
     for (size_t i = 0; i < t->column_count; i++) {
         p->literals[i] = literal_of(&t->columns[i]);
@@ -459,6 +474,7 @@ void plans_free(struct plans *p)
         free(t->keys);
         free(t->children);
         free(t->literals);
+        free(t->touch_as);
         free(t->charset_names);
         free(t->enum_zeros);
         free(t->target_json);

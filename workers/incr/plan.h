@@ -12,6 +12,7 @@
 #include "workers/mysql/dialect.h"
 #include "workers/mysql/types.h"
 #include "workers/scope.h"
+#include "workers/touch.h"
 
 /* How a column's value becomes a literal: decided once a column. */
 enum literal {
@@ -71,6 +72,9 @@ struct table_plan {
     bool loose;                   /* some kind is not: rows may be missing or there already */
     uint64_t inserts, updates, deletes; /* counted since the session began */
     struct image_shape *shape;          /* of the row events kept last (image.h) */
+    uint64_t touch_table;               /* witness.h: touch_hash_table() … */
+    enum touch_as *touch_as;            /* … per column of its key; NULL: keyless */
+    uint64_t touch_spread[2]; /* transaction whose cascades were marked: of updates, of deletes */
 };
 
 struct plans {

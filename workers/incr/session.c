@@ -20,7 +20,7 @@ enum {
     CHECKPOINT_MS = 2000,
     REPORT_MS = 1000,
     DRAIN_MS = 20,
-    READ_WAIT_MS = 200,
+    HELD_MS = 5,
     STOP_PATIENCE_MS = 2000,
     FAIL_PATIENCE_MS = 5000,
     PACKET_MIN = 1024 * 1024,
@@ -343,6 +343,7 @@ static int session_open(struct session *s, struct err *err)
         return -1;
     if (turn_note(s, err) < 0 || start_pool(s, err) < 0 || open_reader(s, err) < 0)
         return -1;
+    witness_begin(s);
     conflicts_begin(s);
     s->started_ms = s->last_stats_ms = clock_mono_ms();
     log_info("incr", "session_start",
@@ -357,6 +358,7 @@ static void session_close(struct session *s, int patience_ms)
 {
     if (s->pool != NULL)
         pool_stop(s->pool, patience_ms);
+    witness_end(s);
     txn_free(s->txn);
     group_free(s->group);
     relay_reader_close(s->reader);
@@ -436,6 +438,7 @@ int session_tick(struct session *s, struct err *err)
     s->drain_at = now + DRAIN_MS;
     if (pool_error(s->pool, err) < 0 || drain(s, err) < 0)
         return -1;
+    witness_tick(s);
     if (now >= s->checkpoint_at && session_checkpoint(s, err) < 0)
         return -1;
     if (drain_tick(s, err) < 0 || conflicts_tick(s, err) < 0)
@@ -601,20 +604,29 @@ int session_rebuild(struct session *s, struct ddl_outcome *o, struct err *err)
 
 /* ---- the loop ---- */
 
+/* 1: somebody wants that nothing more is read for now. */
+static int held(struct session *s, struct err *err)
+{
+    int objects = objects_step(s, err);
+    int verifier = objects < 0 ? 0 : witness_step(s, err);
+
+    return objects < 0 || verifier < 0 ? -1 : objects | verifier;
+}
+
 static int loop(struct session *s, struct err *err)
 {
     for (;;) {
         struct record r;
         int got;
 
-        if (session_tick(s, err) < 0 || (got = objects_step(s, err)) < 0)
+        if (session_tick(s, err) < 0 || (got = held(s, err)) < 0)
             return -1;
         if (got > 0) {
             s->drain_at = 0;
             if (pool_idle(s->pool))
-                (void)report_sleep(s->sync->w->report, DRAIN_MS); /* the tick sees a stop */
+                (void)report_sleep(s->sync->w->report, HELD_MS); /* the tick sees a stop */
             else
-                pool_wait(s->pool, DRAIN_MS);
+                pool_wait(s->pool, HELD_MS);
             continue;
         }
         got = relay_reader_next(s->reader, &r, err);
@@ -622,9 +634,10 @@ static int loop(struct session *s, struct err *err)
             return -1;
         if (got == 0) {
             s->at_end = true;
-            if (relay_reader_wait(s->reader, report_stop_fd(s->sync->w->report), READ_WAIT_MS,
+            if (relay_reader_wait(s->reader, report_stop_fd(s->sync->w->report), witness_wait_ms(s),
                                   err) < 0)
                 return -1;
+            s->drain_at = 0; /* whoever waits for the last commit sees it at once */
         } else if (r.kind == RECORD_MARK) {
             stats_mark(s, r.mark_us);
         } else if (r.kind == RECORD_ERA) {

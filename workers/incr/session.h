@@ -19,6 +19,7 @@
 #include "workers/incr/plan.h"
 #include "workers/incr/rogue.h"
 #include "workers/incr/unsettled.h"
+#include "workers/incr/witness.h"
 #include "workers/incr/xa.h"
 #include "workers/scope.h"
 #include "workers/worker.h"
@@ -37,7 +38,7 @@ struct sync {
     struct throttle *throttle;
     struct dialect source;
     unsigned lanes;
-    bool ready_told;
+    bool ready_told, no_map_told;
     struct pair *pair;
     struct rogues *rogues; /* NULL: two-way, or not wanted */
     struct drain drain;
@@ -62,6 +63,7 @@ struct session {
     struct relay_reader *reader;
     struct filter *filter;
     struct changer changer;
+    struct witness witness;
     struct facts *facts;
     struct map *collations; /* names of the target's, lower case */
     struct map *overrides;  /* collationMapping */

@@ -77,6 +77,8 @@ static int on_row(void *ctx, const struct image_row *row, struct err *err)
 {
     struct running *r = ctx;
 
+    witness_row(&r->s->witness, r->im->plan, r->s->txn->seq, row->was, row->is);
+    witness_changed(&r->s->witness, r->im->plan, r->s->txn->seq, row->before, row->after);
     if (row->before == NULL && row->after == NULL)
         return 0;
     return change_row(&r->s->changer.writer, r->s->txn, r->im->plan, &r->im->mode, row->before,
@@ -407,6 +409,7 @@ int xa_event(void *ctx, enum group_xa what, const char *xid, struct err *err)
             return 0; /* as any other transaction */
         return store(s, err) < 0 ? -1 : run(s, s->xa.xid, err);
     case GROUP_XA_COMMITTED:
+        touch_all_mark(s->witness.map, s->info.seq); /* its rows were read long ago */
         return run(s, xid, err);
     case GROUP_XA_ROLLED_BACK:
         return alone(s, err) < 0 ? -1 : remove_parts(s, xid, err);

@@ -80,13 +80,19 @@ static int release_both(struct worker *w, struct err *err)
     return rc != 0 ? rc : release_reverse(w, err);
 }
 
-static int remove_relay(const struct task *t, struct err *err)
+/* The relay, and the map of touched rows. */
+static int remove_files(const struct task *t, struct err *err)
 {
+    static const char *const names[] = { "relay", "touched" };
     char path[4096];
 
-    if (snprintf(path, sizeof(path), "%s/relay", t->data_dir) >= (int)sizeof(path))
-        return err_set(err, ERR_IO, "the path of the project's data is too long");
-    return fs_remove_tree(path, err);
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (snprintf(path, sizeof(path), "%s/%s", t->data_dir, names[i]) >= (int)sizeof(path))
+            return err_set(err, ERR_IO, "the path of the project's data is too long");
+        if (fs_remove_tree(path, err) < 0)
+            return -1;
+    }
+    return 0;
 }
 
 int release_run(struct worker *w, struct err *err)
@@ -105,7 +111,7 @@ int release_run(struct worker *w, struct err *err)
     if (rc != 0)
         return rc;
     FAULT("release.rows.after");
-    if (remove_relay(w->task, err) < 0)
+    if (remove_files(w->task, err) < 0)
         return -1;
     log_info("release", "released", "schema=%s", w->task->control_schema);
     return STAGE_DONE;
