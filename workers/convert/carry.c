@@ -185,24 +185,27 @@ static void select_enum(struct strbuf *b, const struct carried *col)
     strbuf_addc(b, ')');
 }
 
+void carry_select_column(struct strbuf *b, const struct carried *c)
+{
+    if (c->enum_zero[0] != '\0') {
+        select_enum(b, c);
+        return;
+    }
+    if (c->src->kind == CK_FLOAT || c->src->kind == CK_BIT)
+        strbuf_addc(b, '(');
+    sql_name(b, c->src->name);
+    /* FLOAT: the text protocol rounds it to six digits; as a DOUBLE all of them are shown. */
+    if (c->src->kind == CK_FLOAT)
+        strbuf_adds(b, " * 1e0)");
+    else if (c->src->kind == CK_BIT)
+        strbuf_adds(b, " + 0)");
+}
+
 void carry_select(struct strbuf *b, const struct carry *c)
 {
     for (size_t i = 0; i < c->count; i++) {
-        const struct carried *col = &c->columns[i];
-
         strbuf_adds(b, i > 0 ? ", " : "");
-        if (col->enum_zero[0] != '\0') {
-            select_enum(b, col);
-            continue;
-        }
-        if (col->src->kind == CK_FLOAT || col->src->kind == CK_BIT)
-            strbuf_addc(b, '(');
-        sql_name(b, col->src->name);
-        /* FLOAT: the text protocol rounds it to six digits; as a DOUBLE all of them are shown. */
-        if (col->src->kind == CK_FLOAT)
-            strbuf_adds(b, " * 1e0)");
-        else if (col->src->kind == CK_BIT)
-            strbuf_adds(b, " + 0)");
+        carry_select_column(b, &c->columns[i]);
     }
 }
 
@@ -308,14 +311,15 @@ unsigned carry_enum_zeros(const struct carry *c, char *const *row, const unsigne
 {
     unsigned n = 0;
 
-    for (size_t i = 0; i < c->count; i++) {
-        const char *zero = c->columns[i].enum_zero;
-
-        if (zero[0] != '\0' && row[i] != NULL && lengths[i] == strlen(zero) &&
-            memcmp(row[i], zero, lengths[i]) == 0)
-            n++;
-    }
+    for (size_t i = 0; i < c->count; i++)
+        n += row[i] != NULL && carry_is_enum_zero(&c->columns[i], row[i], lengths[i]);
     return n;
+}
+
+bool carry_is_enum_zero(const struct carried *c, const char *data, size_t len)
+{
+    return c->enum_zero[0] != '\0' && len == strlen(c->enum_zero) &&
+           memcmp(data, c->enum_zero, len) == 0;
 }
 
 static void shown(struct strbuf *b, const char *text, size_t len)
@@ -415,6 +419,64 @@ void carry_insert_row(struct strbuf *b, const struct carry *c, char *const *row,
             add_insert_field(b, &c->columns[i], row[i], lengths[i]);
     }
     strbuf_adds(b, "),");
+}
+
+/* ASCII means the same characters in a column of it, byte for byte. */
+static bool ascii_is_plain(const struct carried *c)
+{
+    static const char *const names[] = {
+        "utf8mb4", "utf8mb3", "utf8", "latin1", "ascii", "binary"
+    };
+    const char *from = bytes_charset(c->src);
+
+    for (size_t i = 0; from != NULL && i < ARRAY_SIZE(names); i++)
+        if (strcasecmp(from, names[i]) == 0)
+            return true;
+    return from == NULL;
+}
+
+static bool all_printable(const char *data, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (data[i] < ' ' || data[i] > '~' || data[i] == '\\')
+            return false;
+    return true;
+}
+
+/* "-12" or, of a DECIMAL, "-1.20". */
+static bool goes_bare(const struct carried *c, const char *data, size_t len)
+{
+    bool minus = len > 0 && data[0] == '-';
+    const char *point = memchr(data, '.', len);
+    size_t whole = point != NULL ? (size_t)(point - data) : len;
+
+    if (c->src->kind == CK_DECIMAL && c->dst->kind == CK_DECIMAL && point != NULL)
+        return all_digits(data + minus, whole - minus) && all_digits(point + 1, len - whole - 1);
+    return ((c->src->kind == c->dst->kind &&
+             (c->src->kind == CK_INT || c->src->kind == CK_DECIMAL)) ||
+            c->how == CARRY_BIT) &&
+           all_digits(data + minus, len - minus);
+}
+
+void carry_literal(struct strbuf *b, const struct carried *c, const char *data, size_t len)
+{
+    if (goes_bare(c, data, len)) {
+        strbuf_add(b, data, len);
+        return;
+    }
+    /* not bytes of a type that is parsed by its text, for which those would be another form */
+    if (all_printable(data, len) && ascii_is_plain(c) && c->src->kind != CK_GEOMETRY &&
+        c->src->kind != CK_VECTOR) {
+        strbuf_addc(b, '\'');
+        for (size_t i = 0; i < len; i++)
+            strbuf_adds(b, data[i] == '\'' ? "''" : (char[2]){ data[i], '\0' });
+        strbuf_addc(b, '\'');
+        return;
+    }
+    strbuf_adds(b, c->how == CARRY_CHARSET ? "CONVERT(_binary " : "_binary ");
+    sql_bytes(b, data, len);
+    if (c->how == CARRY_CHARSET)
+        strbuf_addf(b, " USING %s)", c->from_charset);
 }
 
 /* Where the field that starts at `at` ends: before the separator that is not inside a value. */

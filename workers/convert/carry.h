@@ -54,6 +54,7 @@ enum write_mode {
 };
 
 void carry_select(struct strbuf *b, const struct carry *c); /* "`a`, (`b`+0)" */
+void carry_select_column(struct strbuf *b, const struct carried *c);
 void carry_load_sql(struct strbuf *b, const struct carry *c, const struct table *dst,
                     enum write_mode mode);
 /* The INSERT path: statement = head, rows separated by commas, tail. */
@@ -82,6 +83,14 @@ void carry_load_row(struct strbuf *b, const struct carry *c, char *const *row,
                     const unsigned long *lengths);
 void carry_insert_row(struct strbuf *b, const struct carry *c, char *const *row,
                       const unsigned long *lengths);
+/*
+ * carry_literal() - one value of carry_select() for its column, as a person may run it
+ *
+ * Printable ASCII without backslashes, whatever character set or sql_mode the session has: plain
+ * where the value is that, else hex digits.
+ */
+void carry_literal(struct strbuf *b, const struct carried *c, const char *data, size_t len);
+bool carry_is_enum_zero(const struct carried *c, const char *data, size_t len);
 /* carry_field(): readable text of a field of such a row, for messages; cut and cleaned. */
 void carry_field(struct strbuf *b, const char *row, size_t len, bool load, size_t field);
 
