@@ -14,15 +14,15 @@ static int add_projects(struct store *store, struct strbuf *to, struct err *err)
     strbuf_adds(to, "# HELP causeway_projects Projects by status.\n"
                     "# TYPE causeway_projects gauge\n");
     for (int s = 0; s < PS_MAX_; s++) {
-        struct project **list = NULL;
+        struct project_version *list = NULL;
         size_t count = 0;
         int64_t total = 0;
         struct project_filter f = { .statuses = 1U << s, .page = { .number = 1, .size = 1 } };
         if (s == PS_DELETED)
             continue;
-        if (store_project_list(store, &f, &list, &count, &total, err) < 0)
+        if (store_project_page(store, &f, &list, &count, &total, err) < 0)
             return -1;
-        project_list_free(list, count);
+        free(list);
         strbuf_addf(to, "causeway_projects{status=\"%s\"} %" PRId64 "\n",
                     project_status_text((enum project_status)s), total);
     }

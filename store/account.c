@@ -50,11 +50,9 @@ int store_user_count(struct store *st, int64_t *ret, struct err *err)
     _cleanup_(query_done)
     struct query q = { 0 };
 
-    if (store_borrow(st, &l, err) < 0 || query_open(&q, l.db, sql, err) < 0 ||
-        query_step(&q, err) < 0)
+    if (store_borrow(st, &l, err) < 0 || query_open(&q, l.db, sql, err) < 0)
         return -1;
-    *ret = query_get_i64(&q, 0);
-    return 0;
+    return query_count(&q, ret, err);
 }
 
 int store_user_add(struct store *st, const char *name, const char *password_hash, enum role role,
@@ -313,10 +311,7 @@ static int count_keys(struct db *h, const char *user, int64_t *ret, struct err *
     if (query_open(&q, h, sql, err) < 0)
         return -1;
     query_text(&q, 1, user);
-    if (query_step(&q, err) < 0)
-        return -1;
-    *ret = query_get_i64(&q, 0);
-    return 0;
+    return query_count(&q, ret, err);
 }
 
 static int read_keys(struct query *q, struct access_key *list, size_t *n, struct err *err)

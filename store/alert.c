@@ -290,10 +290,7 @@ static int count_rows(struct db *h, const char *project_id, bool firing, int64_t
         return -1;
     query_text(&q, 1, project_id);
     query_i64(&q, 2, firing);
-    if (query_step(&q, err) < 0)
-        return -1;
-    *ret = query_get_i64(&q, 0);
-    return 0;
+    return query_count(&q, ret, err);
 }
 
 int store_alert_list(struct store *st, const char *project_id, bool firing, const struct page *page,

@@ -168,11 +168,12 @@ static void add_text(struct query *q, int at, struct json_object *o, const char 
     json_add_str(o, key, *text == '\0' ? NULL : text);
 }
 
-static struct json_object *row_of(struct query *q)
+static int read_row(struct query *q, struct json_object **ret, struct err *err)
 {
     struct json_object *o = json_object_new_object();
     char number[24], time[CLOCK_TEXT_LEN];
 
+    (void)err;
     (void)snprintf(number, sizeof(number), "%" PRId64, query_get_i64(q, 0));
     json_add_str(o, "id", number);
     json_add_str(o, "gmtCreate", clock_text(query_get_i64(q, 1), time));
@@ -186,38 +187,29 @@ static struct json_object *row_of(struct query *q)
     add_text(q, 9, o, "targetName");
     add_text(q, 10, o, "result");
     add_text(q, 11, o, "requestId");
-    return o;
+    *ret = o;
+    return 0;
 }
 
 int store_audit_list(struct store *st, const struct audit_filter *f, struct json_object **ret,
                      int64_t *ret_total, struct err *err)
 {
     size_t which = f->user != NULL ? 1 : f->action != NULL ? 2 : 0;
-    _cleanup_(json_putp)
-    struct json_object *list = json_object_new_array();
     _cleanup_(store_return)
     struct lease l = { 0 };
     _cleanup_(query_done)
     struct query q = { 0 };
     _cleanup_(query_done)
     struct query n = { 0 };
-    int r;
 
     if (store_borrow(st, &l, err) < 0 || query_open(&n, l.db, statements[which].count, err) < 0)
         return -1;
     bind_filter(&n, f);
-    if (query_step(&n, err) < 0)
-        return -1;
-    *ret_total = query_get_i64(&n, 0);
-    if (query_open(&q, l.db, statements[which].rows, err) < 0)
+    if (query_count(&n, ret_total, err) < 0 ||
+        query_open(&q, l.db, statements[which].rows, err) < 0)
         return -1;
     bind_filter(&q, f);
     query_i64(&q, 7, db_limit(&f->page));
     query_i64(&q, 8, db_offset(&f->page));
-    while ((r = query_step(&q, err)) > 0)
-        (void)json_object_array_add(list, row_of(&q));
-    if (r < 0)
-        return -1;
-    *ret = take_ptr(list);
-    return 0;
+    return query_list(&q, read_row, ret, err);
 }

@@ -73,34 +73,32 @@ int store_label_add(struct store *st, const char *name, const char *creator,
     return 0;
 }
 
+static int read_label(struct query *q, struct json_object **ret, struct err *err)
+{
+    struct json_object *o = json_object_new_object();
+
+    (void)err;
+    json_add_str(o, "id", query_peek_text(q, 0));
+    json_add_str(o, "name", query_peek_text(q, 1));
+    json_add_str(o, "creator", query_peek_text(q, 2));
+    json_add_i64(o, "projects", query_get_i64(q, 3));
+    json_add_i64(o, "createdAt", query_get_i64(q, 4));
+    *ret = o;
+    return 0;
+}
+
 int store_label_list(struct store *st, struct json_object **ret_array, struct err *err)
 {
     static const char sql[] =
         "SELECT id, name, creator, projects, created_at FROM label ORDER BY seq";
-    _cleanup_(json_putp)
-    struct json_object *list = json_object_new_array();
     _cleanup_(store_return)
     struct lease l = { 0 };
     _cleanup_(query_done)
     struct query q = { 0 };
-    int r;
 
     if (store_borrow(st, &l, err) < 0 || query_open(&q, l.db, sql, err) < 0)
         return -1;
-    while ((r = query_step(&q, err)) > 0) {
-        struct json_object *o = json_object_new_object();
-
-        json_add_str(o, "id", query_peek_text(&q, 0));
-        json_add_str(o, "name", query_peek_text(&q, 1));
-        json_add_str(o, "creator", query_peek_text(&q, 2));
-        json_add_i64(o, "projects", query_get_i64(&q, 3));
-        json_add_i64(o, "createdAt", query_get_i64(&q, 4));
-        (void)json_object_array_add(list, o);
-    }
-    if (r < 0)
-        return -1;
-    *ret_array = take_ptr(list);
-    return 0;
+    return query_list(&q, read_label, ret_array, err);
 }
 
 int store_label_delete(struct store *st, const char *id, struct err *err)

@@ -577,10 +577,7 @@ int store_modify_in_force(struct store *st, const char *project_id, int64_t *ret
     if (store_borrow(st, &l, err) < 0 || query_open(&q, l.db, sql, err) < 0)
         return -1;
     query_text(&q, 1, project_id);
-    if (query_step(&q, err) < 0)
-        return -1;
-    *ret = query_get_i64(&q, 0);
-    return 0;
+    return query_count(&q, ret, err);
 }
 
 int store_modify_taken(struct store *st, const char *project_id, const char *sink_id,

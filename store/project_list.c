@@ -254,11 +254,8 @@ int store_project_briefs(struct store *st, struct json_object *ids, struct proje
     list = calloc(MAX(json_len(ids), (size_t)1), sizeof(struct project *));
     if (list == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
-    while ((r = query_step(&q, err)) > 0)
-        if (project_read_row(&q, &list[n], err) < 0 || ++n == 0) {
-            r = -1;
-            break;
-        }
+    while ((r = query_step(&q, err)) > 0 && (r = project_read_row(&q, &list[n], err)) >= 0)
+        n++;
     if (r < 0) {
         project_list_free(list, n);
         return -1;

@@ -429,10 +429,7 @@ static int count_rows(struct db *h, const char *like, struct json_object *types,
         return -1;
     query_text(&q, 1, like);
     query_json(&q, 2, types);
-    if (query_step(&q, err) < 0)
-        return -1;
-    *ret = query_get_i64(&q, 0);
-    return 0;
+    return query_count(&q, ret, err);
 }
 
 int store_source_list(struct store *st, const struct source_filter *f, struct source ***ret,
