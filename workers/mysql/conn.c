@@ -252,14 +252,10 @@ int conn_execf(struct conn *c, struct err *err, const char *fmt, ...)
     return conn_exec(c, strbuf_str(&sql), sql.len, NULL, err);
 }
 
-static int run(struct conn *c, const char *sql, size_t len, bool stream, struct result *ret,
-               struct err *err)
+static int take_result(struct conn *c, const char *sql, size_t len, bool stream, struct result *ret,
+                       struct err *err)
 {
-    MYSQL_RES *res;
-
-    if (mysql_real_query(c->mysql, sql, len) != 0)
-        return conn_fail(c, sql, len, err);
-    res = stream ? mysql_use_result(c->mysql) : mysql_store_result(c->mysql);
+    MYSQL_RES *res = stream ? mysql_use_result(c->mysql) : mysql_store_result(c->mysql);
     if (res == NULL) {
         if (mysql_errno(c->mysql) != 0)
             return conn_fail(c, sql, len, err);
@@ -270,6 +266,26 @@ static int run(struct conn *c, const char *sql, size_t len, bool stream, struct 
         .res = res, .conn = c, .columns = mysql_num_fields(res), .streamed = stream
     };
     return 0;
+}
+
+static int run(struct conn *c, const char *sql, size_t len, bool stream, struct result *ret,
+               struct err *err)
+{
+    if (mysql_real_query(c->mysql, sql, len) != 0)
+        return conn_fail(c, sql, len, err);
+    return take_result(c, sql, len, stream, ret, err);
+}
+
+int conn_send(struct conn *c, const char *sql, size_t len, struct err *err)
+{
+    return mysql_send_query(c->mysql, sql, len) != 0 ? conn_fail(c, sql, len, err) : 0;
+}
+
+int conn_receive(struct conn *c, const char *sql, size_t len, struct result *ret, struct err *err)
+{
+    if (mysql_read_query_result(c->mysql) != 0)
+        return conn_fail(c, sql, len, err);
+    return take_result(c, sql, len, false, ret, err);
 }
 
 int conn_query(struct conn *c, const char *sql, size_t len, struct result *ret, struct err *err)

@@ -76,6 +76,14 @@ struct result {
 };
 int conn_query(struct conn *c, const char *sql, size_t len, struct result *ret, struct err *err);
 int conn_stream(struct conn *c, const char *sql, size_t len, struct result *ret, struct err *err);
+/*
+ * conn_send(), conn_receive() - conn_query() in two halves, so that two servers work at once
+ *
+ * Every conn_send() that returned 0 is followed by a conn_receive(), or by closing the connection.
+ * `sql` must live until then.
+ */
+int conn_send(struct conn *c, const char *sql, size_t len, struct err *err);
+int conn_receive(struct conn *c, const char *sql, size_t len, struct result *ret, struct err *err);
 int conn_queryf(struct conn *c, struct result *ret, struct err *err, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 int result_next(struct result *r, struct err *err); /* 1 a row, 0 end, -1 error */

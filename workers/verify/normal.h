@@ -46,9 +46,8 @@ struct normals {
  *            are one, too (convert/fit.h: FIT_CHANGES but for what docs/types.md calls exact)
  * Borrows the tables. Errors: ERR_NOMEM.
  */
-int normals_new(const struct table *const tables[END_MAX_],
-                const struct dialect dialects[END_MAX_], struct strbuf *missing,
-                struct normals **ret, struct err *err);
+int normals_new(const struct table *const tables[END_MAX_], const struct dialect dialects[END_MAX_],
+                struct strbuf *missing, struct normals **ret, struct err *err);
 void normals_free(struct normals *n);
 DEFINE_CLEANUP(struct normals, normals_free)
 

@@ -1,0 +1,39 @@
+/*
+ * How much of the servers a verification takes. FAST: all it can get. NORMAL: likewise while
+ * incremental is up to date; while that is behind, one statement at a time, short, with rests
+ * between. STEADY: always so.
+ */
+#include "base/clock.h"
+#include "workers/verify/verify_priv.h"
+
+#include "base/banned.h"
+
+enum {
+    WANT_US = 250 * 1000, /* long enough that a statement's own cost is nothing */
+    WANT_SLOW_US = 40 * 1000,
+    REST_TIMES = 9, /* a tenth of one connection's time at each end */
+    REST_MS_MAX = 3000,
+};
+
+int64_t pace_want_us(const struct verifier *f)
+{
+    return f->slow ? WANT_SLOW_US : WANT_US;
+}
+
+void pace_enter(struct verifier *f)
+{
+    f->slow = f->v->pace == PACE_STEADY || (f->v->pace == PACE_NORMAL && ends_busy(&f->ends));
+    if (f->slow)
+        (void)pthread_mutex_lock(&f->v->slow);
+}
+
+bool pace_leave(struct verifier *f, int64_t used_us)
+{
+    int64_t rest = MIN(used_us / 1000 * REST_TIMES, (int64_t)REST_MS_MAX);
+
+    if (f->slow) {
+        (void)report_sleep(f->v->w->report, (int)rest);
+        (void)pthread_mutex_unlock(&f->v->slow);
+    }
+    return verify_leaving(f);
+}
