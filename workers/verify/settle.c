@@ -334,7 +334,7 @@ static void accept_quiet(struct settling *s, const struct moment *m)
     }
 }
 
-/* One look at what is open. */
+/* One look at what is open: 1; 0: the witness was not to be had, or is far behind; -1. */
 static int look_once(struct settling *s, struct err *err)
 {
     struct moment m;
@@ -344,11 +344,11 @@ static int look_once(struct settling *s, struct err *err)
         return -1;
     accept_equal(s);
     if (s->open == 0 || there == 0)
-        return 0;
+        return there;
     there = ends_read_on(s->e, &m, READ_ON_MS, err);
     if (there == 1)
         accept_quiet(s, &m);
-    return MIN(there, 0);
+    return there == 1 && s->open > 0 && ends_busy(s->e) ? 0 : there;
 }
 
 int settle(struct ends *e, const struct differing_table *t, struct suspect *suspects, size_t count,
@@ -367,8 +367,12 @@ int settle(struct ends *e, const struct differing_table *t, struct suspect *susp
     for (size_t i = 0; i < count; i++)
         suspects[i].verdict = ROW_UNDECIDED;
     while (s.open > 0) {
-        if (look_once(&s, err) < 0)
+        int got = look_once(&s, err);
+
+        if (got < 0)
             return -1;
+        if (got == 0) /* waiting for incremental is not the row's fault */
+            until = clock_mono_ms() + limit_ms;
         if (s.open == 0 || clock_mono_ms() >= until)
             break;
         if (report_sleep(e->w->report, pause))

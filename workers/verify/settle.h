@@ -29,7 +29,8 @@ enum { SETTLE_MAX = 200 }; /* suspects at a time */
  *
  * @t         its normals have a key
  * @suspects  at most SETTLE_MAX; the verdicts are set
- * @limit_ms  then what is left stays ROW_UNDECIDED
+ * @limit_ms  then what is left stays ROW_UNDECIDED; time in which incremental is not there or far
+ *            behind does not count
  * Returns 0, STAGE_STOPPED, -1: connection and query errors.
  */
 int settle(struct ends *e, const struct differing_table *t, struct suspect *suspects, size_t count,

@@ -109,6 +109,11 @@ static int ask_span(struct walk *w, struct ends *e, uint64_t *ret_min, struct er
     return 1;
 }
 
+static uint64_t step_of(double step)
+{
+    return step >= (double)(UINT64_MAX / 2) ? UINT64_MAX / 2 : MAX((uint64_t)step, (uint64_t)1);
+}
+
 static int start_numbers(struct walk *w, struct ends *e, struct err *err)
 {
     const struct column *c = w->plan.columns[0];
@@ -124,7 +129,7 @@ static int start_numbers(struct walk *w, struct ends *e, struct err *err)
     w->at = min > 0 ? min - 1 : 0;
     if (w->last.data != NULL && !number_of_bound(&w->last, c->is_unsigned, &w->at))
         w->by_number = false;
-    w->step = MAX((uint64_t)((double)(w->max - min) / w->rows_all * WANT_FIRST), (uint64_t)1);
+    w->step = step_of((double)(w->max - min) / w->rows_all * WANT_FIRST);
     return 0;
 }
 
@@ -210,9 +215,7 @@ void walk_took(struct walk *w, uint64_t rows, int64_t us, int64_t want_us)
         return;
     grow = rows > 0 ? (double)w->want / (double)rows : GROW_MOST;
     grow = MIN(grow, (double)GROW_MOST);
-    w->step = (double)w->step * grow >= (double)(UINT64_MAX / 2)
-                  ? UINT64_MAX / 2
-                  : MAX((uint64_t)((double)w->step * grow), (uint64_t)1);
+    w->step = step_of((double)w->step * grow);
 }
 
 unsigned walk_share(const struct walk *w)
