@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # ./demo.sh          a real migration under live load, to watch: two scratch MariaDB servers, a shop that keeps selling, Causeway;
-#                    then the way back beside it, the shop at both ends, conflicts on purpose and their records
-# ./demo.sh --once   the same, ends by itself once both ends are compared; exit status 0 when they are equal
+#                    then the way back beside it, the shop at both ends, conflicts on purpose and their records, and the
+#                    verification of both ends while they are written: one row is spoilt on purpose, found and corrected
+# ./demo.sh --once   the same, ends by itself; exit status 0 when the last verification says that both ends are equal
 # BUILD_DIR          where to build (default: build/);  DEMO_ROWS  rows of the shop (default 300000)
 #
 # Installs what it needs, leaves nothing running; all scratch data lives in one folder that it removes.
@@ -14,7 +15,7 @@ ONCE=false
 case ${1:-} in
     '') ;;
     --once) ONCE=true ;;
-    *) sed -n '2,5s/^# //p' "$0"; exit 2 ;;
+    *) sed -n '2,6s/^# //p' "$0"; exit 2 ;;
 esac
 
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/causeway-demo.XXXXXX")
@@ -61,6 +62,18 @@ api() {
 load() {
     /usr/bin/python3 tests/tools/shop.py load --port "$2" --rate 200 --share "$3" >"$WORK/load-$1.log" 2>&1 &
     LOADS+=($!)
+}
+# verify: compares the tables of both ends by Causeway's own verification; status 0 when all are equal
+verify() {
+    local end=$((SECONDS + 300))
+    api StartFullVerify "{\"projectId\":\"$PROJECT\"}" >/dev/null || return 2
+    until curl -sS --netrc-file "$WORK/netrc" -H 'Content-Type: application/json' -d "{\"id\":\"$PROJECT\"}" \
+            "$URL/api/v2?Action=DescribeProjectSteps" | /usr/bin/python3 tests/tools/shop.py through -; do
+        [ $SECONDS -lt $end ] || { echo "the verification does not come to an end" >&2; return 2; }
+        sleep 0.3
+    done
+    api ListProjectFullVerifyResult "{\"projectId\":\"$PROJECT\",\"pageNumber\":1,\"pageSize\":50}" >"$WORK/verified.json" || return 2
+    /usr/bin/python3 tests/tools/shop.py verified "$WORK/verified.json"
 }
 watch() { "$BUILD_DIR/causeway" --data-dir "$WORK/data" watch "$@"; }
 data() { /usr/bin/python3 -c 'import json,sys; print(json.load(sys.stdin)["data"])'; }
@@ -128,19 +141,29 @@ done
 say "In step both ways; the shop goes on selling for a few seconds"
 timeout 6 "$BUILD_DIR/causeway" --data-dir "$WORK/data" watch "$REVERSE" || true
 
+say "One row of the new end is spoilt behind everybody's back; both ends are verified, and the shop goes on selling"
+/usr/bin/python3 tests/tools/shop.py spoil --target-port "$TARGET_PORT"
+verdict=0; verify || verdict=$?
+[ $verdict -eq 1 ] || { echo "the spoilt row was not found" >&2; exit 1; }
+api ListFullVerifyInconsistenciesResult "{\"projectId\":\"$PROJECT\",\"schema\":\"shop\",\"table\":\"customer\",\"pageNumber\":1,\"pageSize\":10}" >"$WORK/rows.json"
+/usr/bin/python3 tests/tools/shop.py differing "$WORK/rows.json"
+api ListFullVerifyCorrectionsResult "{\"projectId\":\"$PROJECT\",\"schema\":\"shop\",\"table\":\"customer\",\"pageNumber\":1,\"pageSize\":10}" >"$WORK/corrections.json"
+data <"$WORK/corrections.json"
+api ApplyFullVerifyCorrections "{\"projectId\":\"$PROJECT\"}" >/dev/null
+
 if ! $ONCE; then
     say "Both ends are in step. Look at $URL/, or at the ends: mariadb -h 127.0.0.1 -P $SOURCE_PORT (or $TARGET_PORT) -u root shop"
     echo "Ctrl-C ends the demo. It goes on showing the lag:"
     watch "$PROJECT" || true
 fi
 
-say "The shop closes; both ends are compared row by row"
+say "The shop closes; both ends are verified once more"
 for load in "${LOADS[@]}"; do
     kill "$load" 2>/dev/null && wait "$load" || { echo "customers went away with an error:"; tail -n 5 "$WORK"/load-*.log; exit 1; } >&2
 done
 LOADS=()
 for end in source target; do echo "  at the $end: $(tail -n 1 "$WORK/load-$end.log")"; done
-if /usr/bin/python3 tests/tools/shop.py compare --port "$SOURCE_PORT" --target-port "$TARGET_PORT"; then
+if verify; then
     say "Equal."
 else
     say "The ends differ."

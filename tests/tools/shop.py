@@ -1,17 +1,19 @@
 #!/usr/bin/python3
-"""The sample shop of demo.sh: its schema, its rows, customers that keep buying, and the comparison at the end.
+"""The sample shop of demo.sh: its schema, its rows, customers that keep buying, and what the API says as lines to read.
 
     shop.py create  --port N --rows R          make database `shop` with about R rows in all
     shop.py load    --port N --rate T          buy until SIGTERM, T transactions a second; prints what it did
                     --share 0|1                only for customers with even or odd numbers: each end has its own
     shop.py clash   --port N --target-port M   write the same rows at both ends at once, and say what was written
     shop.py show FILE                          conflict records, the answer of ListConflictRecords, as lines to read
-    shop.py compare --port N --target-port M   both ends row by row; exit status 0 when equal
+    shop.py spoil   --target-port M            change a row of the target that no customer touches, past its binlog
+    shop.py through FILE                       the answer of DescribeProjectSteps: exit status 0 when the verification is through
+    shop.py verified FILE                      the answer of ListProjectFullVerifyResult as lines; exit status 0 when all is equal
+    shop.py differing FILE                     the answer of ListFullVerifyInconsistenciesResult as lines
 """
 
 import argparse
 import json
-import os
 import random
 import signal
 import sys
@@ -19,9 +21,6 @@ import threading
 import time
 
 import pymysql
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
-from harness import compare as row_compare      # noqa: E402 - the path has to be set first
 
 DB = "shop"
 SCHEMA = [
@@ -230,8 +229,7 @@ def wait(condition, seconds, what):
 
 def show(options):
     """One line a record, oldest first; exit status 1 when there is none."""
-    with open(options.file, encoding="utf-8") as file:
-        records = json.load(file)["data"]
+    records = answer(options)
     for record in reversed(records):
         after = record["after"] or {}
         met = "; ".join(said(row) for row in record["target"]) or "no row"
@@ -244,49 +242,54 @@ def said(row):
     return " ".join(str(row.get(column)) for column in ("email", "name", "balance"))
 
 
-# ------------------------------------------------------------------------------------------ comparison
+# ------------------------------------------------------------------------------------------ verification
 
-class End:
-    """What harness.compare needs to know of a server."""
-
-    def __init__(self, options, port):
-        self.options, self.port, self.kind = options, port, "server"
-
-    def __repr__(self):
-        return f"127.0.0.1:{self.port}"
-
-    def connect(self, db=None, **more):
-        return pymysql.connect(host="127.0.0.1", port=self.port, user=self.options.user, password=self.options.password.encode(),
-                               database=db, charset="utf8mb4", autocommit=True, **more)
-
-    def tables(self, db):
-        with self.connect().cursor() as cursor:
-            cursor.execute("SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s AND TABLE_TYPE = 'BASE TABLE'", [db])
-            return sorted(row[0] for row in cursor.fetchall())
-
-    def sql(self, statement, args=None, db=None):
-        with self.connect(db).cursor() as cursor:
-            cursor.execute(statement, args)
-            return list(cursor.fetchall())
+def spoil(options):
+    """A row of the conflicts above: the load does not touch it."""
+    cursor = connect(options, options.target_port).cursor()
+    statement = "UPDATE customer SET balance = balance + 0.01 WHERE id = -1"
+    print(f"  target: SET sql_log_bin = 0; {statement}")
+    cursor.execute("SET SESSION sql_log_bin = 0")
+    if cursor.execute(statement) != 1:
+        sys.exit("there is no such customer")
 
 
-def compare(options):
-    """Until equal or --timeout: what is under way when the load has stopped may still have to arrive."""
-    ends = End(options, options.port), End(options, options.target_port)
-    end = time.monotonic() + options.timeout
-    result = row_compare.compare_databases(*ends, DB)
-    while not result.equal and time.monotonic() < end:
-        time.sleep(0.5)
-        result = row_compare.compare_databases(*ends, DB)
-    print(str(result).splitlines()[0])
-    if not result.equal:
-        print("\n".join(result.differences[:20]))
-    sys.exit(0 if result.equal and result.tables == 5 else 1)
+def answer(options):
+    if options.file == "-":
+        return json.load(sys.stdin)["data"]
+    with open(options.file, encoding="utf-8") as file:
+        return json.load(file)["data"]
+
+
+def through(options):
+    """Beside incremental the step stays RUNNING."""
+    step = next((step for step in answer(options) if step["name"] == "FULL_VERIFIER"), {"status": None, "progress": 0})
+    sys.exit(0 if step["status"] in ("FINISHED", "FAILED") or step["status"] == "RUNNING" and step["progress"] == 100 else 1)
+
+
+def verified(options):
+    tables = answer(options)["fullVerifyTableStatistics"]
+    for one in tables:
+        print(f"    {one['sourceTableName']:<12} {one['resultType']:<14} {one['consistentCount']:>8} equal, {one['mismatchedCount']} changed,"
+              f" {one['sourceOnlyCount']} missing, {one['destOnlyCount']} too many   {one['message'] or ''}")
+    sys.exit(0 if len(tables) == 5 and all(one["resultType"] == "CONSISTENT" for one in tables) else 1)
+
+
+def differing(options):
+    for row in answer(options):
+        key = " ".join(part["columnValue"] for part in row["failedRecordUniqueKeys"])
+        values = "; ".join(f"{part['columnName']} {part['sourceValue']} at the source, {part['destValue']} at the target"
+                           for part in row["failedRecordDetails"])
+        print(f"    {row['type']} {key}: {values}")
+
+
+COMMANDS = {"create": create, "load": load, "clash": clash, "show": show, "spoil": spoil, "through": through, "verified": verified,
+            "differing": differing}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=("create", "load", "clash", "show", "compare"))
+    parser.add_argument("command", choices=sorted(COMMANDS))
     parser.add_argument("file", nargs="?")
     parser.add_argument("--port", type=int)
     parser.add_argument("--share", type=int, choices=(0, 1))
@@ -297,7 +300,7 @@ def main():
     parser.add_argument("--rate", type=float, default=300)
     parser.add_argument("--timeout", type=float, default=30)
     options = parser.parse_args()
-    {"create": create, "load": load, "clash": clash, "show": show, "compare": compare}[options.command](options)
+    COMMANDS[options.command](options)
 
 
 if __name__ == "__main__":
