@@ -533,3 +533,31 @@ def test_lists(env):
             assert error.code and error.message, error
         else:
             raise AssertionError(f"{action} {wrong} succeeded")
+
+
+@tags("verify")
+@needs("mysql56", "mariadb")
+@timeout(150)
+def test_without_incr(env):
+    """A copy, verified; the project is finished then. Verified again, it finds what was planted since."""
+    source, target = env.source("mysql56"), env.target("mariadb")
+    tables = [Table("t1", "composite", 3000), Table("t2", "latin", 100), Keyless("nk", 400)]
+    source.sql("CREATE DATABASE app CHARACTER SET utf8mb4")
+    for table in tables:
+        table.create(source, "app", 0)
+    daemon = env.daemon()
+    project = daemon.create_project(source, target, specific({"app": [table.entry() for table in tables]}), incr=False, verify=True)
+    daemon.start_project(project)
+    daemon.wait_project(project, "FINISHED", 120)
+    step = daemon.steps(project)[VERIFIER]
+    assert step["status"] == "FINISHED" and step["progress"] == 100, step
+    verification = Verification(daemon, project)
+    check(verification, {("app", table.name): Expected([], 400 if isinstance(table, Keyless) else table.rows) for table in tables})
+    ends = Ends(source, target, "app", "app")
+    expected = {("app", table.name): table.plant(ends) if isinstance(table, Keyless) else Planter(ends, table).plant() for table in tables}
+    check(verification, expected, verification.run())
+    daemon.wait_project(project, "FINISHED")
+    verification.apply()
+    results = verification.run()
+    assert results.differing == 0, results
+    compare.assert_equal(source, target, "app")
