@@ -78,29 +78,64 @@ int ends_ask(struct ends *e, const struct strbuf *const sql[END_MAX_],
 
 /* ---- the witness ---- */
 
+static void log_applied(struct applied_log *l, const struct touch_state *now)
+{
+    int64_t at = clock_mono_ms();
+
+    if (l->generation != now->generation)
+        *l = (struct applied_log){ .generation = now->generation };
+    if (l->count > 0 && at - l->samples[l->count - 1].at_ms < APPLIED_EVERY_MS)
+        return;
+    if (l->count == APPLIED_SAMPLES) {
+        memmove(&l->samples[0], &l->samples[1], (APPLIED_SAMPLES - 1) * sizeof(l->samples[0]));
+        l->count--;
+    }
+    l->samples[l->count].at_ms = at;
+    l->samples[l->count++].applied = now->applied;
+}
+
+static bool visible(const struct applied_log *l, uint64_t *ret)
+{
+    int64_t before = clock_mono_ms() - VISIBLE_MS;
+
+    for (size_t i = l->count; i-- > 0;) {
+        *ret = l->samples[i].applied;
+        if (l->samples[i].at_ms <= before)
+            return true;
+    }
+    return false;
+}
+
 static int look(struct ends *e, unsigned end, struct touch_state *ret, struct err *err)
 {
     int got;
 
     if (e->touch[end] != NULL && touch_look(e->touch[end], ret) &&
-        clock_mono_ms() - ret->heard_ms < HEARD_MS)
+        clock_mono_ms() - ret->heard_ms < HEARD_MS) {
+        log_applied(&e->applied[end], ret);
         return 1;
+    }
     touch_free(e->touch[end]);
     e->touch[end] = NULL;
     got = touch_open(e->maps[end], &e->touch[end], err);
     if (got <= 0)
         return got;
-    return touch_look(e->touch[end], ret) && clock_mono_ms() - ret->heard_ms < HEARD_MS;
+    if (!touch_look(e->touch[end], ret) || clock_mono_ms() - ret->heard_ms >= HEARD_MS)
+        return 0;
+    log_applied(&e->applied[end], ret);
+    return 1;
 }
 
 int ends_moment(struct ends *e, struct moment *ret, struct err *err)
 {
-    *ret = (struct moment){ 0 };
+    *ret = (struct moment){ .known = true };
     for (unsigned i = 0; i < END_MAX_; i++) {
         int got = e->maps[i] != NULL ? look(e, i, &ret->at[i], err) : 1;
 
         if (got <= 0)
             return got;
+        if (e->maps[i] != NULL && !visible(&e->applied[i], &ret->visible[i]))
+            ret->known = false;
     }
     return 1;
 }

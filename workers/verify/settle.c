@@ -29,12 +29,19 @@ struct seen {
     bool told_elsewhere; /* the same, found from the target's row: the source's key tells it */
 };
 
+/* A row that was quiet, and may have been applied before its source showed it: looked at again. */
+struct doubted {
+    int64_t at_ms; /* 0: not yet */
+    enum verdict verdict;
+};
+
 struct settling {
     struct ends *e;
     const struct differing_table *t;
     struct suspect *suspects;
     size_t count;
     struct seen *seen;
+    struct doubted *doubted;
     size_t open;           /* not settled yet */
     bool strays[END_MAX_]; /* rows came under keys of other bytes than were asked for */
 };
@@ -280,7 +287,9 @@ static uint64_t touch_of(const struct settling *s, unsigned end, const struct ro
     return h;
 }
 
-static bool is_quiet(const struct settling *s, const struct moment *m, const struct row_key *k)
+/* No change of it came after what `upto` says of each end. */
+static bool is_untouched(const struct settling *s, const uint64_t upto[static END_MAX_],
+                         const struct row_key *k)
 {
     for (unsigned end = 0; end < END_MAX_; end++) {
         const struct table *t = s->t->tables[end];
@@ -288,9 +297,9 @@ static bool is_quiet(const struct settling *s, const struct moment *m, const str
 
         if (s->e->maps[end] == NULL)
             continue;
-        if (touch_row(s->e->touch[end], touch_of(s, end, k)) > m->at[end].applied ||
-            touch_related(s->e->touch[end], table) > m->at[end].applied ||
-            touch_ddl(s->e->touch[end], table) > m->at[end].applied)
+        if (touch_row(s->e->touch[end], touch_of(s, end, k)) > upto[end] ||
+            touch_related(s->e->touch[end], table) > upto[end] ||
+            touch_ddl(s->e->touch[end], table) > upto[end])
             return false;
     }
     return true;
@@ -322,13 +331,29 @@ static void accept_equal(struct settling *s)
     }
 }
 
+/* The same once more after the time in which a source shows what it has sent. */
+static bool doubted_long(struct doubted *d, enum verdict v)
+{
+    int64_t now = clock_mono_ms();
+
+    if (d->at_ms != 0 && d->verdict == v)
+        return now - d->at_ms >= VISIBLE_MS;
+    *d = (struct doubted){ now, v };
+    return false;
+}
+
 static void accept_quiet(struct settling *s, const struct moment *m)
 {
+    const uint64_t applied[END_MAX_] = { m->at[END_SOURCE].applied, m->at[END_SINK].applied };
+
     for (size_t i = 0; i < s->count; i++) {
         struct suspect *x = &s->suspects[i];
+        enum verdict v = verdict_of(&s->seen[i]);
 
-        if (x->verdict == ROW_UNDECIDED && is_quiet(s, m, &x->key)) {
-            x->verdict = verdict_of(&s->seen[i]);
+        if (x->verdict != ROW_UNDECIDED || !is_untouched(s, applied, &x->key))
+            continue;
+        if ((m->known && is_untouched(s, m->visible, &x->key)) || doubted_long(&s->doubted[i], v)) {
+            x->verdict = v;
             s->open--;
         }
     }
@@ -358,11 +383,17 @@ int settle(struct ends *e, const struct differing_table *t, struct suspect *susp
     int pause = AGAIN_FIRST_MS;
     _cleanup_(freep)
     struct seen *seen = calloc(count + 1, sizeof(*seen));
-    struct settling s = {
-        .e = e, .t = t, .suspects = suspects, .count = count, .seen = seen, .open = count
-    };
+    _cleanup_(freep)
+    struct doubted *doubted = calloc(count + 1, sizeof(*doubted));
+    struct settling s = { .e = e,
+                          .t = t,
+                          .suspects = suspects,
+                          .count = count,
+                          .seen = seen,
+                          .doubted = doubted,
+                          .open = count };
 
-    if (seen == NULL)
+    if (seen == NULL || doubted == NULL)
         return err_set(err, ERR_NOMEM, "no memory for rows that differ");
     for (size_t i = 0; i < count; i++)
         suspects[i].verdict = ROW_UNDECIDED;
