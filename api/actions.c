@@ -57,7 +57,7 @@ const struct action actions[] = {
     /* documented by OMS (oms-api.md 1.9), not built yet */
     { "DescribeProjectStepMetric",   NULL,                   ROLE_VIEWER,   false, step_metric_fields,   metric_describe },
     { "DescribeProjectComponents",   NULL,                   ROLE_VIEWER,   false, project_id_fields, component_list },
-    { "ListProjectFullVerifyResult", NULL,                   ROLE_VIEWER,   false, NOT_BUILT },
+    { "ListProjectFullVerifyResult", NULL,                   ROLE_VIEWER,   false, list_verify_fields, verify_list },
     { "StartProjectsByLabel",        NULL,                   ROLE_OPERATOR, true,  label_id_fields, label_start },
     { "StopProjectsByLabel",         NULL,                   ROLE_OPERATOR, true,  label_id_fields, label_stop },
     { "CreateOmsMysqlDataSource",    NULL,                   ROLE_OPERATOR, true,  create_oms_mysql_fields, source_create_oms_mysql },
@@ -76,8 +76,8 @@ const struct action actions[] = {
     { "DownloadConvertedObjectsAsync", NULL,                 ROLE_VIEWER,   false, project_id_fields,      converted_download },
     { "GetDownloadConvertedObjectsResult", NULL,             ROLE_VIEWER,   false, converted_result_fields, converted_result },
     { "DescribeRegions",             NULL,                   ROLE_VIEWER,   false, no_fields, region_list },
-    { "ListFullVerifyInconsistenciesResult", NULL,           ROLE_VIEWER,   false, NOT_BUILT },
-    { "ListFullVerifyCorrectionsResult", NULL,               ROLE_VIEWER,   false, NOT_BUILT },
+    { "ListFullVerifyInconsistenciesResult", NULL,           ROLE_VIEWER,   false, list_verify_row_fields, verify_list_rows },
+    { "ListFullVerifyCorrectionsResult", NULL,               ROLE_VIEWER,   false, list_verify_row_fields, verify_list_corrections },
     { "UpdateStore",                 NULL,                   ROLE_OPERATOR, true,  component_fields, component_update_store },
     { "UpdateFullImport",            NULL,                   ROLE_OPERATOR, true,  component_fields, component_update_import },
     { "UpdateIncrSync",              NULL,                   ROLE_OPERATOR, true,  component_fields, component_update_sync },
@@ -99,8 +99,8 @@ const struct action actions[] = {
     { "UpdateProjectImportance",     "UpdateProjectAlarmLevel", ROLE_OPERATOR, true, project_importance_fields, project_importance },
     { "RunPreCheck",                 NULL,                   ROLE_OPERATOR, true,  project_id_fields, precheck_run },
     { "SkipPreCheckItem",            NULL,                   ROLE_OPERATOR, true,  skip_item_fields, precheck_skip },
-    { "StartFullVerify",             NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
-    { "ApplyFullVerifyCorrections",  NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
+    { "StartFullVerify",             NULL,                   ROLE_OPERATOR, true,  start_verify_fields, verify_start },
+    { "ApplyFullVerifyCorrections",  NULL,                   ROLE_OPERATOR, true,  apply_verify_fields, verify_apply },
 };
 /* clang-format on */
 
@@ -115,12 +115,7 @@ const char *action_reason(const char *name)
     static const struct {
         const char *name, *why;
     } reasons[] = {
-        { "ListProjectFullVerifyResult", VERIFYING },
-        { "ListFullVerifyInconsistenciesResult", VERIFYING },
-        { "ListFullVerifyCorrectionsResult", VERIFYING },
         { "UpdateFullVerification", VERIFYING },
-        { "StartFullVerify", VERIFYING },
-        { "ApplyFullVerifyCorrections", VERIFYING },
         { "CreateRdsPostgreSQLDataSource", "PostgreSQL is not of the MySQL family" },
         { "ListWorkerInstances", CLOUD },
         { "ReleaseWorkerInstance", CLOUD },

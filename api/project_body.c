@@ -129,8 +129,9 @@ const struct field create_project_fields[] = {
     { .name = "transferMapping", .type = FT_OBJECT, .flags = F_REQUIRED, .fields = mapping_fields },
     { .name = "enableStructTransfer", .type = FT_BOOL, .fallback = "false" },
     { .name = "enableFullTransfer", .type = FT_BOOL, .fallback = "false" },
-    { .name = "enableFullVerify", .type = FT_BOOL, .flags = F_LATER_TRUE, .fallback = "false" },
+    { .name = "enableFullVerify", .type = FT_BOOL, .fallback = "false" },
     { .name = "enableIncrTransfer", .type = FT_BOOL, .fallback = "false" },
+    { .name = "enableIncrVerify", .type = FT_BOOL, .fallback = "false" },
     { .name = "enableReverseIncrTransfer", .type = FT_BOOL, .fallback = "false" },
     { .name = "commonTransferConfig", .type = FT_OBJECT, .flags = F_DEFAULTS, .fields = common_config },
     { .name = "structTransferConfig", .type = FT_OBJECT, .flags = F_DEFAULTS, .fields = struct_config },
@@ -214,6 +215,23 @@ static bool has_word(struct json_object *list, const char *word)
     return false;
 }
 
+const char *project_body_left_out(struct json_object *config)
+{
+    static const char *const dml[] = { "INSERT", "UPDATE", "DELETE" };
+    static const char *const sections[] = { "incrTransferConfig", "reverseIncrTransferConfig" };
+
+    if (!json_get_bool(config, "enableIncrTransfer", false))
+        return NULL;
+    for (size_t s = 0; s < ARRAY_SIZE(sections); s++) {
+        struct json_object *records =
+            json_get_array(json_get(config, sections[s]), "recordTypeWhiteList");
+        for (size_t i = 0; records != NULL && i < ARRAY_SIZE(dml); i++)
+            if (!has_word(records, dml[i]))
+                return dml[i];
+    }
+    return NULL;
+}
+
 /* What one direction carries: at least one kind of DML. */
 static void check_records(struct json_object *records, const char *field, struct faults *faults)
 {
@@ -264,6 +282,23 @@ static void check_incr(struct json_object *body, struct faults *faults)
                    "is only possible with incremental and without full transfer");
     if (from > clock_now_s())
         faults_add(faults, "incrTransferConfig.startTimestamp", "must not be in the future");
+}
+
+/* Ends that differ on purpose can't be compared (oms-api.md 4.12). */
+static void check_verify(struct json_object *config, struct faults *faults)
+{
+    static const char *const wishes[] = { "enableFullVerify", "enableIncrVerify" };
+    const char *missing = project_body_left_out(config);
+
+    for (size_t i = 0; i < ARRAY_SIZE(wishes); i++)
+        if (json_get_bool(config, wishes[i], false) && missing != NULL)
+            faults_add(faults, wishes[i],
+                       "must not be set: recordTypeWhiteList leaves out %s, so both ends differ on "
+                       "purpose",
+                       missing);
+    if (json_get_bool(config, "enableIncrVerify", false) &&
+        !json_get_bool(config, "enableIncrTransfer", false))
+        faults_add(faults, "enableIncrVerify", "needs enableIncrTransfer");
 }
 
 struct json_object *project_body_all_ddl(void)
@@ -381,6 +416,7 @@ void project_body_check_update(struct json_object *config, struct faults *faults
                    "WITH_TRANSFER_APP_SWITCH needs enableReverseIncrTransfer: without it there is "
                    "no switchover");
     check_heartbeat(config, faults);
+    check_verify(config, faults);
     settle_grades(config);
     check_grades(config, faults);
 }
@@ -449,6 +485,7 @@ int project_body_check(struct json_object *body, struct faults *faults, struct e
                    "at least one of enableStructTransfer, enableFullTransfer and "
                    "enableIncrTransfer must be true");
     check_incr(body, faults);
+    check_verify(body, faults);
     project_body_settle_ddl(json_get(body, "incrTransferConfig"));
     project_body_settle_ddl(json_get(body, "reverseIncrTransferConfig"));
     check_collations(body, faults);

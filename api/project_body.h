@@ -9,6 +9,9 @@ extern const struct field update_project_fields[];
 extern const struct field configure_reverse_fields[];
 /* project_body_all_ddl(): array of all words of supportDDLTypes. */
 struct json_object *project_body_all_ddl(void);
+/* project_body_left_out(): a kind of DML that a direction does not carry for any table; NULL: each
+ * is carried. */
+const char *project_body_left_out(struct json_object *config);
 extern const char *const project_importances[]; /* words of `importance` */
 
 /*

@@ -255,6 +255,7 @@ static int reverse_config(const struct project *forward, const char *name, struc
     json_add_bool(o, "enableStructTransfer", false);
     json_add_bool(o, "enableFullTransfer", false);
     json_add_bool(o, "enableFullVerify", false);
+    json_add_bool(o, "enableIncrVerify", false);
     json_add_bool(o, "enableIncrTransfer", true);
     json_add_bool(o, "enableReverseIncrTransfer", false);
     /* without fault when the forward project was created; its objects do not change after */

@@ -43,6 +43,8 @@ int project_advance(struct call *c, struct err *err)
         return flow_switch_dry_run(c->on->flow, id, ask.quiet_s, &c->data, err);
     passed = flow_pass(c->on->flow, id, c->who->name, next, err);
     if (passed == 0)
+        passed = flow_verify_skip(c->on->flow, id, c->who->name, next, err);
+    if (passed == 0)
         passed = flow_switch(c->on->flow, id, &ask, c->who->name, &now, err);
     else
         now = next;

@@ -23,6 +23,8 @@ struct feed {
     char ends[2][ID_MAX];     /* data sources: source, sink */
     const struct plan_row *step;
     char reset_id[ID_MAX];        /* the reset that the running worker was given, or "" */
+    char run_id[ID_MAX];          /* of a verifying worker: what it was started for */
+    int64_t mend_upto;            /* of a correcting one: the number of its last row */
     char pending_ddl[DDL_ID_MAX]; /* the statement that it stopped at, or "" */
 
     char phase[64];           /* of the switch worker: what it was started for */

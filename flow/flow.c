@@ -13,6 +13,7 @@
 #include "flow/feed.h"
 #include "flow/flow_priv.h"
 #include "flow/plan.h"
+#include "flow/verify.h"
 #include "store/precheck.h"
 #include "store/switchover.h"
 
@@ -491,6 +492,15 @@ int flow_request(struct flow *f, const char *project_id, enum flow_op op, struct
             return -1;
         if (p->parent_id[0] != '\0' && op != FLOW_DELETE)
             return refuse_sub(p, events[op], err);
+        if (op == FLOW_RESUME) {
+            int again = verify_again(f, project_id, err);
+            if (again < 0)
+                return -1;
+            if (again > 0 && p->status == PS_RUNNING) { /* only a verification had failed */
+                post(f, WORK_LOOK, project_id);
+                return 0;
+            }
+        }
         t = transition_find(p->status, events[op]);
         if (t == NULL || i == TRIES)
             return transition_refuse(project_id, p->status, events[op], err);
@@ -504,6 +514,11 @@ int flow_request(struct flow *f, const char *project_id, enum flow_op op, struct
         post(f, op == FLOW_RESUME ? WORK_RESTART : WORK_LOOK, project_id);
         return 0;
     }
+}
+
+void flow_wake(struct flow *f, const char *id)
+{
+    post(f, WORK_LOOK, id);
 }
 
 void flow_objects(struct flow *f, const char *project_id)

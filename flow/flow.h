@@ -17,6 +17,7 @@
 #include "store/conflict.h"
 #include "store/project.h"
 #include "store/store.h"
+#include "store/verify.h"
 
 struct flow;
 
@@ -103,6 +104,23 @@ bool flow_worker(struct flow *f, const char *project_id, const char *step, struc
 const char *flow_waits_for(const struct project *p, const struct step *steps, size_t count);
 int flow_pass(struct flow *f, const char *project_id, const char *user, char ret[static 64],
               struct err *err);
+
+/*
+ * flow_verify_start() - StartFullVerify: compares both ends, or some tables of them
+ *
+ * @tables  array of {db, table} at the source; NULL: all. Borrowed
+ * Errors: ERR_PROJECT_NOT_FOUND, ERR_STATE.
+ */
+int flow_verify_start(struct flow *f, const char *project_id, struct json_object *tables,
+                      const char *user, struct err *err);
+/* flow_verify_skip(): ends a verification that is running or has failed, whatever it has found.
+ * @ret_next  the step behind it, "" of none. Returns 1, 0 when there is none, -1. */
+int flow_verify_skip(struct flow *f, const char *project_id, const char *user,
+                     char ret_next[static 64], struct err *err);
+/* flow_verify_apply(): chosen corrections are to be applied; returns how many rows, 0 when none of
+ * them is OPEN or FAILED. Errors: ERR_PROJECT_NOT_FOUND, ERR_STATE. */
+int flow_verify_apply(struct flow *f, const char *project_id, const struct verify_rows *rows,
+                      const char *user, struct err *err);
 
 /* flow_plan(): the steps a configuration leads to (oms-api.md 3.3), for CreateProject to store. */
 int flow_plan(struct json_object *config, struct step **ret, size_t *ret_count, struct err *err);

@@ -31,6 +31,9 @@ struct flow {
 /* flow_look(): reconcile this project or precheck, `in_ms` from now. The flow's thread only. */
 void flow_look(struct flow *f, const char *id, int64_t in_ms);
 
+/* flow_wake(): reconcile it now; from any thread. */
+void flow_wake(struct flow *f, const char *id);
+
 /*
  * reconcile() - makes what runs agree with what the rows of a project or precheck say
  *
@@ -51,7 +54,7 @@ static inline bool flow_is_precheck(const char *id)
 }
 
 /* Which workers a running project should have. */
-enum { WANTED_MAX = 6 };
+enum { WANTED_MAX = 10 };
 struct wishes {
     const struct plan_row *rows[WANTED_MAX];
     size_t count;

@@ -9,6 +9,7 @@
 #include "flow/modify.h"
 #include "flow/pair.h"
 #include "flow/switchover.h"
+#include "flow/verify.h"
 #include "store/converted.h"
 #include "store/ddl.h"
 #include "store/event.h"
@@ -355,6 +356,9 @@ static const struct {
     { "switch", switch_take },
     { "drained", switch_take_drained },
     { "held", modify_take_held },
+    { "verify_table", verify_take_table },
+    { "verify_row", verify_take_row },
+    { "mend_row", verify_take_mended },
 };
 /* clang-format on */
 

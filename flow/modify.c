@@ -203,6 +203,7 @@ static struct json_object *sub_config(const struct project *p, const struct modi
     json_add_str(o, "name", name);
     json_add_bool(o, "enableReverseIncrTransfer", false);
     json_add_bool(o, "enableFullVerify", false);
+    json_add_bool(o, "enableIncrVerify", false);
     json_add_str(o, "joins", p->id);
     json_add(o, "transferMapping", json_clone(m->part));
     return o;

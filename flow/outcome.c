@@ -14,6 +14,7 @@
 #include "flow/modify.h"
 #include "flow/pair.h"
 #include "flow/switchover.h"
+#include "flow/verify.h"
 #include "store/event.h"
 #include "store/precheck.h"
 
@@ -98,6 +99,7 @@ static int start_step(struct flow *f, struct job *job, struct feed *feed, struct
     _cleanup_(project_freep)
     struct project *p = NULL;
     struct subject subject;
+    int begins = 0;
 
     if (store_project_get(f->o.store, job->owner, &p, err) < 0)
         return -1;
@@ -109,8 +111,10 @@ static int start_step(struct flow *f, struct job *job, struct feed *feed, struct
     if (is_precheck(job) && (precheck_of_project(f, p->id, feed->precheck_id, err) < 0 ||
                              begin_precheck(f, feed, err) < 0))
         return -1;
-    if (!is_release(job) && p->status == PS_RUNNING &&
-        store_step_move(f->o.store, p->id, job->step->name, waiting, SS_RUNNING, err) < 0)
+    if (!is_release(job) && p->status == PS_RUNNING)
+        begins = store_step_move(f->o.store, p->id, job->step->name, waiting, SS_RUNNING, err);
+    if (begins < 0 || (begins > 0 && strcmp(job->step->name, STEP_INCR) == 0 &&
+                       verify_peer_began(f, p->id, err) < 0))
         return -1;
     feed->gauges = f->gauges;
     if (gauges_begin(f->gauges, p->id, p->name, job->step, job->restarts,
@@ -121,7 +125,7 @@ static int start_step(struct flow *f, struct job *job, struct feed *feed, struct
         return switch_assignment(f, p, job, ret, err);
     subject = (struct subject){ p->id, p->id, p->config, p->source_id, p->sink_id };
     if (assignment_build(&f->o, &subject, job->step, ret, err) < 0 ||
-        modify_add(f, p, job->step, *ret, err) < 0 ||
+        modify_add(f, p, job->step, *ret, err) < 0 || verify_add(f, p, job, *ret, err) < 0 ||
         (strcmp(job->step->kind, "incr") == 0 && switch_add_drain(f, p, *ret, err) < 0))
         return -1;
     /* of this start: `ready` of one that was started before a reset must not end it */
@@ -337,6 +341,8 @@ static int end_step(struct flow *f, struct job *job, enum job_end how, const str
         return 0;
     over = false;
     again = switch_ended(f, job, how, why, &over, err);
+    if (again == 0 && !over)
+        again = verify_ended(f, job, how, why, &over, err);
     if (again < 0 || over)
         return again;
     if (failed && feed != NULL && feed->pending_ddl[0] != '\0')
@@ -355,6 +361,8 @@ int outcome_ended(void *ctx, struct job *job, enum job_end how, const struct err
             log_err(LOG_WARN, "flow", "progress_lost", &err); /* only for the eye */
     } else if (modify_is_worker(job->step)) {
         r = modify_ended(f, job, how, why, &err);
+    } else if (verify_is_mend(job->step)) {
+        r = verify_mend_ended(f, job, how, why, &err);
     } else if (is_release(job)) {
         r = end_release(f, job, how, why, &err);
     } else {

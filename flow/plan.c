@@ -48,6 +48,16 @@ static bool with_switch(struct json_object *config)
            strcmp(json_get_str(config, "type", "MIGRATION"), "MIGRATION") == 0;
 }
 
+static bool with_verify(struct json_object *config)
+{
+    return json_get_bool(config, "enableFullVerify", false);
+}
+
+static bool with_watch(struct json_object *config)
+{
+    return with_incr(config) && json_get_bool(config, "enableIncrVerify", false);
+}
+
 /* "Only meaningful with both struct and full steps" (oms-api.md 4.4). */
 static bool with_deferred_indexes(struct json_object *config)
 {
@@ -70,10 +80,13 @@ static const struct plan_row rows[] = {
     { "FULL_TRANSFER",          "Full migration",               "full",     READY_NOTHING,  0,                with_full },
     { STEP_INDEX,               "Index migration",              "index",    READY_NOTHING,  0,                with_deferred_indexes },
     { STEP_INCR,                "Incremental synchronization",  "incr",     READY_MONITORS, 0,                with_incr },
+    { STEP_VERIFY,              "Full verification",            "verify",   READY_NOTHING,  0,                with_verify },
+    { STEP_WATCH,               "Continuous verification",      "watch",    READY_MONITORS, 0,                with_watch },
     { STEP_SWITCH,              "Forward switchover",           "switch",   READY_NOTHING,  0,                with_switch },
     { STEP_REVERSE,             "Reverse incremental synchronization", "incr", READY_MONITORS, 0,             with_switch },
     { STEP_REVERSE_PULL,        "Reverse incremental log pull", "relay",    READY_FINISHES, 0,                NULL },
     { STEP_CHANGE,              "Change of objects",            "change",   READY_NOTHING,  0,                NULL },
+    { STEP_MEND,                "Corrections",                  "mend",     READY_NOTHING,  0,                NULL },
     { STEP_RELEASE,             "Release",                      "release",  READY_NOTHING,  RELEASE_LIMIT_S,  NULL },
 };
 /* clang-format on */
@@ -84,6 +97,13 @@ const struct plan_row *plan_find(const char *step_name)
         if (strcmp(rows[i].name, step_name) == 0)
             return &rows[i];
     return NULL;
+}
+
+bool plan_is_before(const char *step_name, const char *other)
+{
+    const struct plan_row *a = plan_find(step_name), *b = plan_find(other);
+
+    return a != NULL && b != NULL && a < b;
 }
 
 bool plan_has(struct json_object *config, const char *step_name)
@@ -114,10 +134,12 @@ const struct step *plan_waits_behind(const struct project *p, const struct step 
 
 int plan_slots(struct json_object *config)
 {
+    int beside = with_incr(config) ? with_verify(config) + with_watch(config) : 0;
+
     if (with_switch(config))
-        return 4; /* both log pulls, one direction's incremental, the switchover */
+        return 4 + beside; /* both log pulls, one direction's incremental, the switchover */
     /* the log pull goes on beside whatever else runs */
-    return with_incr(config) ? 2 : 1;
+    return (with_incr(config) ? 2 : 1) + beside;
 }
 
 const char *flow_step_description(const char *step_name)

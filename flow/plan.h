@@ -31,6 +31,9 @@ struct plan_row {
     "OBJECTS_CHANGE" /* not a step a user sees: the hand-over of changed objects                   \
                       */
 #define STEP_STRUCT "STRUCT_TRANSFER"
+#define STEP_VERIFY "FULL_VERIFIER"
+#define STEP_WATCH "INCR_VERIFIER"
+#define STEP_MEND "VERIFY_CORRECTION" /* not a step a user sees: chosen corrections are applied */
 #define STEP_INDEX "INDEX_TRANSFER"
 #define STEP_REVERSE "REVERSE_INCR_TRANSFER"
 #define STEP_REVERSE_PULL                                                                          \
@@ -50,6 +53,8 @@ bool plan_has(struct json_object *config, const char *step_name);
  */
 const struct step *plan_waits_behind(const struct project *p, const struct step *steps,
                                      size_t count, const struct step **ret_next);
+/* plan_is_before(): whether the plan has a step before another one. */
+bool plan_is_before(const char *step_name, const char *other);
 /* plan_slots(): how many workers a project may have at once. */
 int plan_slots(struct json_object *config);
 

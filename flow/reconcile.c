@@ -9,8 +9,10 @@
 #include "flow/modify.h"
 #include "flow/plan.h"
 #include "flow/switchover.h"
+#include "flow/verify.h"
 #include "store/modify.h"
 #include "store/precheck.h"
+#include "store/verify.h"
 
 #include "base/banned.h"
 
@@ -33,22 +35,29 @@ static int load_steps(struct flow *f, const struct project *p, struct step_rows 
 
 /*
  * Which workers a running project should have: the first step that is not finished, and before it
- * those that stay in the background. False: every step is finished.
+ * those that stay in the background. False: every step is finished. Whoever compares comes on top
+ * (verify_wish).
  */
 static bool wish(const struct step_rows *steps, struct wishes *ret)
 {
+    bool compares = false;
+
     for (size_t i = 0; i < steps->count; i++) {
         const struct plan_row *row = plan_find(steps->rows[i].name);
         bool finished = steps->rows[i].status == SS_FINISHED;
 
         if (row == NULL || (finished && row->on_ready == READY_NOTHING))
             continue;
+        if (verify_is_own(row)) {
+            compares = compares || !finished;
+            continue;
+        }
         if (ret->count < WANTED_MAX)
             ret->rows[ret->count++] = row;
         if (!finished)
             return true;
     }
-    return ret->count > 0;
+    return ret->count > 0 || compares;
 }
 
 static int run_project(struct flow *f, const struct project *p, const struct step_rows *steps,
@@ -59,9 +68,14 @@ static int run_project(struct flow *f, const struct project *p, const struct ste
     struct wishes wanted = { 0 };
     int own = waits ? 0 : switch_wish(f, p, steps, &wanted, err);
 
+    bool some;
+
     if (own < 0)
         return -1;
-    if (!waits && own == 0 && !wish(steps, &wanted)) {
+    some = waits || own > 0 || wish(steps, &wanted);
+    if (!waits && verify_wish(f, p, steps, &wanted, err) < 0)
+        return -1;
+    if (!some && wanted.count == 0) {
         const struct transition *t = transition_find(p->status, EV_ALL_DONE);
         FAULT("flow.finish.before");
         return store_project_move(f->o.store, p->id, p->status, t->to, t->why, err) < 0 ? -1 : 0;
@@ -70,7 +84,8 @@ static int run_project(struct flow *f, const struct project *p, const struct ste
         return -1;
     supervisor_drop_others(f->sup, p->id, wanted.rows, wanted.count);
     for (size_t i = 0; i < wanted.count; i++)
-        if (supervisor_want(f->sup, p->id, wanted.rows[i], plan_slots(p->config), err) < 0)
+        if (supervisor_want(f->sup, p->id, wanted.rows[i],
+                            MAX(plan_slots(p->config), (int)wanted.count), err) < 0)
             return -1;
     return 0;
 }
@@ -106,7 +121,7 @@ static int pause_project(struct flow *f, const struct project *p, const struct s
         if (store_step_move(f->o.store, p->id, steps->rows[i].name,
                             1U << SS_RUNNING | 1U << SS_MONITORING, SS_SUSPEND, err) < 0)
             return -1;
-    return 0;
+    return store_verify_pause(f->o.store, p->id, err);
 }
 
 static int release_project(struct flow *f, const struct project *p, struct err *err)

@@ -14,8 +14,7 @@
 
 enum { EDIT_TRIES = 5, MESSAGE_MAX = 8192, PHASE_MAX = 64 };
 
-/* Under which the reverse direction's rows and files are. */
-static void reverse_id_of(const char *project_id, char ret[static ID_MAX])
+void switch_reverse_id(const char *project_id, char ret[static ID_MAX])
 {
     (void)snprintf(ret, ID_MAX, "%.*s~r", ID_MAX - 3, project_id);
 }
@@ -187,7 +186,8 @@ static int reverse_mapping(struct json_object *config, struct json_object **ret,
 static int reverse_config(struct json_object *config, struct json_object **ret, struct err *err)
 {
     static const char *const off[] = { "enableStructTransfer", "enableFullTransfer",
-                                       "enableFullVerify", "enableReverseIncrTransfer" };
+                                       "enableFullVerify", "enableIncrVerify",
+                                       "enableReverseIncrTransfer" };
     _cleanup_(json_putp)
     struct json_object *copy = json_clone(config);
     struct json_object *incr, *mapping = NULL;
@@ -218,7 +218,7 @@ static int assign_reverse(struct flow *f, const struct project *p, struct job *j
     char id[ID_MAX];
     struct subject subject;
 
-    reverse_id_of(p->id, id);
+    switch_reverse_id(p->id, id);
     if (reverse_config(p->config, &config, err) < 0)
         return -1;
     /* a reset of the forward direction is not for this log pull */
@@ -264,7 +264,7 @@ static int add_switch(struct flow *f, const struct project *p, struct json_objec
 
     json_add(to, "switch", o);
     json_add(o, "reverse", reverse);
-    reverse_id_of(p->id, id);
+    switch_reverse_id(p->id, id);
     if (assignment_folder(&f->o, id, &folder, err) < 0 ||
         (strcmp(phase, switch_row(SUB_PRECHECK)->name) == 0 &&
          lag_seconds(f, p->id, &lag, err) < 0) ||
@@ -332,7 +332,7 @@ int switch_add_release(struct store *st, const char *project_id, struct json_obj
 
     if (store_switch_get(st, project_id, &sw, err) < 0)
         return -1;
-    reverse_id_of(project_id, id);
+    switch_reverse_id(project_id, id);
     json_add_bool(doc, "undoReadOnly", switch_undoes_read_only(sw));
     return json_add_str(doc, "reverseProjectId", id);
 }
@@ -400,7 +400,7 @@ int switch_remove_folder(struct flow *f, const char *project_id, struct err *err
     char *folder = NULL;
     char id[ID_MAX];
 
-    reverse_id_of(project_id, id);
+    switch_reverse_id(project_id, id);
     if (assignment_folder(&f->o, id, &folder, err) < 0)
         return -1;
     return fs_remove_tree(folder, err);

@@ -9,6 +9,8 @@
 #include "flow/flow_priv.h"
 #include "flow/switch_doc.h"
 
+/* switch_reverse_id(): under which the reverse direction's rows and files are. */
+void switch_reverse_id(const char *project_id, char ret[static ID_MAX]);
 /* switch_is_reverse(): the step's worker has the ends exchanged and rows and folder of its own. */
 bool switch_is_reverse(const struct plan_row *row);
 bool switch_is_worker(const struct plan_row *row); /* … it is the switch worker */

@@ -26,7 +26,7 @@ void db_wait_at_most(struct db *h, int64_t ms);
 int db_exec(struct db *h, const char *sql, struct err *err); /* no rows, no parameters */
 int64_t db_changes(const struct db *h);                      /* rows of the last statement */
 /* db_schema(): brings the schema from whatever version it has up to `to` (SCHEMA_VERSION). */
-enum { SCHEMA_VERSION = 9 };
+enum { SCHEMA_VERSION = 10 };
 int db_schema(struct db *h, int to, struct err *err);
 
 /* store_borrow(): a connection of the pool; goes back at the end of the scope (store_return). */

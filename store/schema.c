@@ -434,7 +434,58 @@ static const char v9[] =
     "CREATE TRIGGER project_uncounted AFTER DELETE ON project BEGIN" COUNTED("old", "-1") " END;";
 /* clang-format on */
 
-static const char *const steps[] = { v1, v2, v3, v4, v5, v6, v7, v8, v9 };
+/* Full verification: the last run of each project, its tables, and rows that differ. */
+/* clang-format off */
+static const char v10[] =
+    "CREATE TABLE verify_run ("
+    " project_id TEXT PRIMARY KEY REFERENCES project (id) ON DELETE CASCADE,"
+    " id TEXT NOT NULL,"
+    " state TEXT NOT NULL,"
+    " tables TEXT," /* NULL: all of them */
+    " user TEXT,"   /* NULL: the project's own step */
+    " started_at INTEGER NOT NULL, ended_at INTEGER,"
+    " error TEXT"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE verify_table ("
+    " seq INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " project_id TEXT NOT NULL REFERENCES project (id) ON DELETE CASCADE,"
+    " run TEXT NOT NULL," /* what it was found by; '' by the continuous check alone */
+    " db TEXT NOT NULL, name TEXT NOT NULL," /* at the source */
+    " target_db TEXT NOT NULL, target_name TEXT NOT NULL,"
+    " status TEXT NOT NULL, result TEXT NOT NULL, message TEXT NOT NULL,"
+    " source_only INTEGER NOT NULL, dest_only INTEGER NOT NULL,"
+    " mismatched INTEGER NOT NULL, consistent INTEGER NOT NULL,"
+    " progress REAL NOT NULL,"
+    " position TEXT, resume TEXT, errors TEXT,"
+    " rows_cut INTEGER NOT NULL DEFAULT 0,"
+    " kept INTEGER NOT NULL DEFAULT 0," /* rows of verify_row */
+    " started_at INTEGER NOT NULL, ended_at INTEGER,"
+    " UNIQUE (project_id, db, name)"
+    ") STRICT;"
+    "CREATE TABLE verify_row ("
+    " seq INTEGER PRIMARY KEY AUTOINCREMENT," /* a row's number is never given out again */
+    " table_seq INTEGER NOT NULL REFERENCES verify_table (seq) ON DELETE CASCADE,"
+    " id TEXT NOT NULL," /* the worker's: the same for the same key */
+    " type TEXT NOT NULL,"
+    " key_hex TEXT,"
+    " doc TEXT NOT NULL,"
+    " state TEXT NOT NULL, message TEXT NOT NULL,"
+    " found_by TEXT NOT NULL,"
+    " at INTEGER NOT NULL, modified_at INTEGER NOT NULL,"
+    " UNIQUE (table_seq, id)"
+    ") STRICT;"
+    "CREATE INDEX verify_row_applying ON verify_row (table_seq) WHERE state = 'APPLYING';"
+    "CREATE TRIGGER verify_row_added AFTER INSERT ON verify_row BEGIN"
+    " UPDATE verify_table SET kept = kept + 1 WHERE seq = new.table_seq; END;"
+    "CREATE TRIGGER verify_row_gone AFTER DELETE ON verify_row BEGIN"
+    " UPDATE verify_table SET kept = kept - 1 WHERE seq = old.table_seq; END;"
+    "CREATE TRIGGER project_deleted_verify AFTER UPDATE OF status ON project"
+    " WHEN new.status = 'DELETED' BEGIN"
+    " DELETE FROM verify_run WHERE project_id = new.id;"
+    " DELETE FROM verify_table WHERE project_id = new.id; END;";
+/* clang-format on */
+
+static const char *const steps[] = { v1, v2, v3, v4, v5, v6, v7, v8, v9, v10 };
 _Static_assert(ARRAY_SIZE(steps) == SCHEMA_VERSION, "one step a version");
 
 static int read_version(struct db *h, int *ret, struct err *err)

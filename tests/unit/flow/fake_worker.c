@@ -88,6 +88,28 @@ static void wait_for_go(struct fake *f)
         listen_ms(f, 10);
 }
 
+/* As chosen; the row with the id "bad" can't be. */
+static void mend_rows(struct fake *f)
+{
+    struct json_object *rows =
+        json_get_array(json_get(json_get(f->task, "verify"), "mend"), "rows");
+
+    for (size_t i = 0; i < json_len(rows); i++) {
+        struct json_object *row = json_at(rows, i), *o = json_object_new_object();
+        const char *id = json_get_str(row, "id", "");
+        struct err err = { 0 };
+
+        json_add_str(o, "t", "mend_row");
+        json_add_str(o, "db", json_get_str(row, "db", ""));
+        json_add_str(o, "table", json_get_str(row, "table", ""));
+        json_add_str(o, "id", id);
+        json_add_str(o, "state", strcmp(id, "bad") == 0 ? "FAILED" : "APPLIED");
+        json_add_str(o, "message", strcmp(id, "bad") == 0 ? "refused by the target" : "");
+        (void)chan_send(f->chan, o, &err);
+        json_object_put(o);
+    }
+}
+
 static void finish(struct fake *f)
 {
     say(f, "{\"t\":\"progress\",\"progress\":50,\"stepInfo\":{\"processedRecords\":1}}");
@@ -95,6 +117,13 @@ static void finish(struct fake *f)
         say(f, "{\"t\":\"item\",\"checkType\":\"DB_VERSION\",\"endpointType\":\"SOURCE\","
                "\"name\":\"n\",\"status\":\"PASSED\",\"message\":\"\",\"advice\":\"\","
                "\"skippable\":false}");
+    if (strcmp(f->kind, "mend") == 0)
+        mend_rows(f);
+    if (strcmp(f->kind, "watch") == 0) {
+        say(f, "{\"t\":\"ready\"}");
+        for (;;)
+            listen_ms(f, 1000);
+    }
     if (strcmp(f->kind, "relay") == 0 || strcmp(f->kind, "incr") == 0) {
         say(f, "{\"t\":\"checkpoint\",\"timestamp\":1700000000,\"file\":\"b.1\",\"pos\":4,"
                "\"gtid\":null}");
@@ -371,10 +400,71 @@ static void do_loop(struct fake *f)
     _exit(1);
 }
 
+#define ROW(id, type)                                                                              \
+    "{\"id\":\"" id "\",\"type\":\"" type                                                          \
+    "\",\"key\":[{\"columnName\":\"id\",\"columnValue\":\"1\"}],"                                  \
+    "\"details\":[{\"columnName\":\"a\",\"sourceValue\":\"x\",\"destValue\":null}],"               \
+    "\"correction\":\"UPDATE shop.t SET a = 'x' WHERE id = 1\",\"cut\":false,\"keyHex\":\"0131\"}"
+
+static void say_table(struct fake *f, const char *table, const char *begin, const char *status,
+                      const char *result, const char *rows)
+{
+    char text[4096];
+
+    (void)snprintf(
+        text, sizeof(text),
+        "{\"t\":\"verify_table\",\"db\":\"shop\",\"table\":\"%s\",\"targetDb\":\"shop2\","
+        "\"targetTable\":\"%s\",\"begin\":%s,\"status\":\"%s\",\"resultType\":\"%s\","
+        "\"message\":\"\",\"sourceOnly\":0,\"destOnly\":0,\"mismatched\":%d,"
+        "\"consistent\":9,\"progress\":50,\"position\":{\"source\":{\"file\":\"b.1\","
+        "\"pos\":4,\"gtid\":null},\"sink\":null},\"resume\":{\"chunk\":7},\"rows\":[%s],"
+        "\"rowsCut\":false,\"errors\":[]}",
+        table, table, begin, status, result, *rows != '\0' ? 2 : 0, rows);
+    say(f, text);
+}
+
+/* One table that is equal, one that differs in two rows. */
+static void do_compare(struct fake *f)
+{
+    say_table(f, "a", "true", "FINISHED", "CONSISTENT", "");
+    say_table(f, "t", "true", "FINISHED", "INCONSISTENT",
+              ROW("aa", "MISMATCHED") "," ROW("bad", "IMAGE_ONLY"));
+    finish(f);
+}
+
+/* The first table is through, the second on its way. */
+static void do_half(struct fake *f)
+{
+    say(f, "{\"t\":\"progress\",\"progress\":50,\"stepInfo\":{\"processedRecords\":1}}");
+    say_table(f, "a", "true", "FINISHED", "CONSISTENT", "");
+    say_table(f, "t", "true", "RUNNING", "RUNNING", ROW("aa", "MISMATCHED"));
+    wait_for_go(f);
+    say_table(f, "t", "false", "FINISHED", "INCONSISTENT", ROW("aa", "MISMATCHED"));
+    finish(f);
+}
+
+static void do_badtable(struct fake *f)
+{
+    say_table(f, "a", "true", "DONE", "CONSISTENT", "");
+    wait_for_go(f);
+}
+
+static void do_found(struct fake *f)
+{
+    for (int i = 0; i < 2; i++)
+        say(f, "{\"t\":\"verify_row\",\"db\":\"shop\",\"table\":\"w\",\"row\":" ROW(
+                   "ww", "MASTER_ONLY") "}");
+    finish(f);
+}
+
 static const struct {
     const char *word;
     void (*act)(struct fake *f);
 } acts[] = {
+    { "compare", do_compare },
+    { "half", do_half },
+    { "badtable", do_badtable },
+    { "found", do_found },
     { "conflicts", do_conflicts },
     { "failconflict", do_failconflict },
     { "longconflict", do_longconflict },

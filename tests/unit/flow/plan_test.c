@@ -36,6 +36,11 @@ static const struct { const char *config, *steps; int slots; } cases[] = {
     /* deferring needs both a struct and a full step */
     { "{\"enableStructTransfer\":true,\"structTransferConfig\":{\"deferIndexCreation\":true}}",
       "1 TRANSFER_PRECHECK, 2 STRUCT_TRANSFER", 1 },
+    { "{\"enableFullTransfer\":true,\"enableFullVerify\":true,\"enableIncrVerify\":true}",
+      "1 TRANSFER_PRECHECK, 2 FULL_TRANSFER, 3 FULL_VERIFIER", 1 },
+    { "{\"enableIncrTransfer\":true,\"enableFullVerify\":true,\"enableIncrVerify\":true,\"enableReverseIncrTransfer\":true}",
+      "1 TRANSFER_PRECHECK, 2 TRANSFER_INCR_LOG_PULL, 3 INCR_TRANSFER, 4 FULL_VERIFIER, 5 INCR_VERIFIER, 6 TRANSFER_APP_SWITCH, "
+      "7 REVERSE_INCR_TRANSFER", 6 },
     { "{\"enableFullTransfer\":true,\"structTransferConfig\":{\"deferIndexCreation\":true}}",
       "1 TRANSFER_PRECHECK, 2 FULL_TRANSFER", 1 },
 };
