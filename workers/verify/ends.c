@@ -10,6 +10,7 @@
 
 enum {
     ANSWER_S = 3600, /* a chunk is small, but a table without a key is read in one statement */
+    LOCK_WAIT_S = 2, /* of a look at single rows; nothing else here locks */
     READ_ON_MS = 10,
     BUSY_LAG_MS = 2000,
     BUSY_TRANSACTIONS = 1000,
@@ -42,7 +43,9 @@ int ends_connect(struct ends *e, struct err *err)
             continue;
         if (conn_open(&e->w->task->ends[i], &o, &e->conns[i], err) < 0)
             return -1;
-        if (dialect_detect(e->conns[i], &e->dialects[i], err) < 0) {
+        if (dialect_detect(e->conns[i], &e->dialects[i], err) < 0 ||
+            conn_execf(e->conns[i], err, "SET SESSION innodb_lock_wait_timeout = %d", LOCK_WAIT_S) <
+                0) {
             conn_close(e->conns[i]);
             e->conns[i] = NULL;
             return -1;
@@ -78,64 +81,29 @@ int ends_ask(struct ends *e, const struct strbuf *const sql[END_MAX_],
 
 /* ---- the witness ---- */
 
-static void log_applied(struct applied_log *l, const struct touch_state *now)
-{
-    int64_t at = clock_mono_ms();
-
-    if (l->generation != now->generation)
-        *l = (struct applied_log){ .generation = now->generation };
-    if (l->count > 0 && at - l->samples[l->count - 1].at_ms < APPLIED_EVERY_MS)
-        return;
-    if (l->count == APPLIED_SAMPLES) {
-        memmove(&l->samples[0], &l->samples[1], (APPLIED_SAMPLES - 1) * sizeof(l->samples[0]));
-        l->count--;
-    }
-    l->samples[l->count].at_ms = at;
-    l->samples[l->count++].applied = now->applied;
-}
-
-static bool visible(const struct applied_log *l, uint64_t *ret)
-{
-    int64_t before = clock_mono_ms() - VISIBLE_MS;
-
-    for (size_t i = l->count; i-- > 0;) {
-        *ret = l->samples[i].applied;
-        if (l->samples[i].at_ms <= before)
-            return true;
-    }
-    return false;
-}
-
 static int look(struct ends *e, unsigned end, struct touch_state *ret, struct err *err)
 {
     int got;
 
     if (e->touch[end] != NULL && touch_look(e->touch[end], ret) &&
-        clock_mono_ms() - ret->heard_ms < HEARD_MS) {
-        log_applied(&e->applied[end], ret);
+        clock_mono_ms() - ret->heard_ms < HEARD_MS)
         return 1;
-    }
     touch_free(e->touch[end]);
     e->touch[end] = NULL;
     got = touch_open(e->maps[end], &e->touch[end], err);
     if (got <= 0)
         return got;
-    if (!touch_look(e->touch[end], ret) || clock_mono_ms() - ret->heard_ms >= HEARD_MS)
-        return 0;
-    log_applied(&e->applied[end], ret);
-    return 1;
+    return touch_look(e->touch[end], ret) && clock_mono_ms() - ret->heard_ms < HEARD_MS;
 }
 
 int ends_moment(struct ends *e, struct moment *ret, struct err *err)
 {
-    *ret = (struct moment){ .known = true };
+    *ret = (struct moment){ 0 };
     for (unsigned i = 0; i < END_MAX_; i++) {
         int got = e->maps[i] != NULL ? look(e, i, &ret->at[i], err) : 1;
 
         if (got <= 0)
             return got;
-        if (e->maps[i] != NULL && !visible(&e->applied[i], &ret->visible[i]))
-            ret->known = false;
     }
     return 1;
 }

@@ -11,32 +11,12 @@
 #include "workers/touch.h"
 #include "workers/worker.h"
 
-enum {
-    APPLIED_SAMPLES = 16,
-    APPLIED_EVERY_MS = 50,
-    /* Servers send a transaction to replicas before their engine shows it to others (after the sync
-     * of the binlog; semi-synchronous ones only when a replica has it): what was applied this long
-     * ago is taken to be seen at its source, too. */
-    VISIBLE_MS = 500,
-};
-
-/* What an incremental worker had applied when, newest last; of one generation of its map. */
-struct applied_log {
-    uint64_t generation;
-    struct {
-        int64_t at_ms;
-        uint64_t applied;
-    } samples[APPLIED_SAMPLES];
-    size_t count;
-};
-
 struct ends {
     struct worker *w;
     struct conn *conns[END_MAX_]; /* NULL: to be opened */
     struct dialect dialects[END_MAX_];
     const char *maps[END_MAX_]; /* paths; NULL: nobody reads that end's binlog */
     struct touch *touch[END_MAX_];
-    struct applied_log applied[END_MAX_];
 };
 
 /* ends_init(): `watch` is the assignment's section of that name; borrowed. */
@@ -53,8 +33,6 @@ int ends_ask(struct ends *e, const struct strbuf *const sql[END_MAX_],
 /* What was applied at a moment, by each incremental worker that there is. */
 struct moment {
     struct touch_state at[END_MAX_];
-    bool known;                 /* visible[] is */
-    uint64_t visible[END_MAX_]; /* applied, and shown by its source (VISIBLE_MS) */
 };
 /* ends_moment(): 1; 0: an incremental worker that there should be has no map now. */
 int ends_moment(struct ends *e, struct moment *ret, struct err *err);

@@ -29,22 +29,22 @@ struct seen {
     bool told_elsewhere; /* the same, found from the target's row: the source's key tells it */
 };
 
-/* A row that was quiet, and may have been applied before its source showed it: looked at again. */
-struct doubted {
-    int64_t at_ms; /* 0: not yet */
-    enum verdict verdict;
-};
-
 struct settling {
     struct ends *e;
     const struct differing_table *t;
     struct suspect *suspects;
     size_t count;
     struct seen *seen;
-    struct doubted *doubted;
     size_t open;           /* not settled yet */
+    size_t from, to;       /* those of the present look */
+    bool locking;          /* the present look is one that may prove a difference */
     bool strays[END_MAX_]; /* rows came under keys of other bytes than were asked for */
 };
+
+static bool is_open(const struct settling *s, size_t i)
+{
+    return i >= s->from && i < s->to && s->suspects[i].verdict == ROW_UNDECIDED;
+}
 
 static void add_key(struct strbuf *sql, const struct settling *s, unsigned end,
                     const struct row_key *k)
@@ -79,6 +79,19 @@ static void add_select(struct strbuf *sql, const struct settling *s, unsigned en
     strbuf_addc(sql, '(');
 }
 
+/*
+ * Servers send a transaction to replicas before their engine shows it to others (after the sync of
+ * the binlog; semi-synchronous ones only when a replica has it): what is applied here already may
+ * not be seen there yet. Its rows are locked until it is, so a locking read waits for it. Only a
+ * look that may prove a difference locks; it lets go at once (autocommit).
+ */
+static void end_select(struct strbuf *sql, const struct settling *s, unsigned end)
+{
+    strbuf_addc(sql, ')');
+    if (s->locking && s->e->maps[end] != NULL)
+        strbuf_adds(sql, " LOCK IN SHARE MODE");
+}
+
 static bool same_key(const struct row_key *k, char *const *row, const unsigned long *lengths)
 {
     for (size_t i = 0; i < k->count; i++)
@@ -97,8 +110,7 @@ static int take_rows(struct settling *s, unsigned end, struct result *r, struct 
         bool mine = false;
 
         for (size_t i = 0; i < s->count; i++) {
-            if (s->suspects[i].verdict != ROW_UNDECIDED ||
-                !same_key(&s->suspects[i].key, r->row + 1, r->lengths + 1))
+            if (!is_open(s, i) || !same_key(&s->suspects[i].key, r->row + 1, r->lengths + 1))
                 continue;
             s->seen[i].sides[end] = (struct side){ true, result_u64(r, 0, 0) };
             mine = true;
@@ -128,8 +140,7 @@ static bool may_have_others(const struct settling *s, unsigned end)
     if (s->strays[end])
         return true;
     for (size_t i = 0; i < s->count; i++)
-        if (s->suspects[i].verdict == ROW_UNDECIDED && s->seen[i].sides[end].there &&
-            !s->seen[i].sides[other].there)
+        if (is_open(s, i) && s->seen[i].sides[end].there && !s->seen[i].sides[other].there)
             return true;
     return false;
 }
@@ -171,7 +182,7 @@ static int look_key(struct settling *s, unsigned end, const struct row_key *key,
 
     add_select(&sql, s, end);
     add_key(&sql, s, end, key);
-    strbuf_addc(&sql, ')');
+    end_select(&sql, s, end);
     if (strbuf_check(&sql, err) < 0 || conn_query(s->e->conns[end], sql.data, sql.len, &r, err) < 0)
         return -1;
     got = result_next(&r, err);
@@ -225,13 +236,13 @@ static int read_rows(struct settling *s, struct err *err)
 
         add_select(sql[end], s, end);
         for (size_t i = 0; i < s->count; i++) {
-            if (s->suspects[i].verdict != ROW_UNDECIDED)
+            if (!is_open(s, i))
                 continue;
             strbuf_adds(sql[end], first ? "" : " OR ");
             add_key(sql[end], s, end, &s->suspects[i].key);
             first = false;
         }
-        strbuf_addc(sql[end], ')');
+        end_select(sql[end], s, end);
     }
     memset(s->seen, 0, s->count * sizeof(*s->seen));
     s->strays[END_SOURCE] = s->strays[END_SINK] = false;
@@ -244,7 +255,7 @@ static int read_rows(struct settling *s, struct err *err)
         others[end] = may_have_others(s, end);
     for (unsigned end = 0; end < END_MAX_; end++)
         for (size_t i = 0; i < s->count && rc == 0 && others[end]; i++)
-            if (s->suspects[i].verdict == ROW_UNDECIDED && !s->seen[i].sides[end].there)
+            if (is_open(s, i) && !s->seen[i].sides[end].there)
                 rc = look_alone(s, i, end, err);
     return rc;
 }
@@ -287,9 +298,7 @@ static uint64_t touch_of(const struct settling *s, unsigned end, const struct ro
     return h;
 }
 
-/* No change of it came after what `upto` says of each end. */
-static bool is_untouched(const struct settling *s, const uint64_t upto[static END_MAX_],
-                         const struct row_key *k)
+static bool is_quiet(const struct settling *s, const struct moment *m, const struct row_key *k)
 {
     for (unsigned end = 0; end < END_MAX_; end++) {
         const struct table *t = s->t->tables[end];
@@ -297,9 +306,9 @@ static bool is_untouched(const struct settling *s, const uint64_t upto[static EN
 
         if (s->e->maps[end] == NULL)
             continue;
-        if (touch_row(s->e->touch[end], touch_of(s, end, k)) > upto[end] ||
-            touch_related(s->e->touch[end], table) > upto[end] ||
-            touch_ddl(s->e->touch[end], table) > upto[end])
+        if (touch_row(s->e->touch[end], touch_of(s, end, k)) > m->at[end].applied ||
+            touch_related(s->e->touch[end], table) > m->at[end].applied ||
+            touch_ddl(s->e->touch[end], table) > m->at[end].applied)
             return false;
     }
     return true;
@@ -320,43 +329,28 @@ static enum verdict verdict_of(const struct seen *v)
 
 static void accept_equal(struct settling *s)
 {
-    s->open = 0;
-    for (size_t i = 0; i < s->count; i++) {
-        if (s->suspects[i].verdict != ROW_UNDECIDED)
-            continue;
-        if (verdict_of(&s->seen[i]) == ROW_EQUAL)
+    for (size_t i = s->from; i < s->to; i++)
+        if (is_open(s, i) && verdict_of(&s->seen[i]) == ROW_EQUAL) {
             s->suspects[i].verdict = ROW_EQUAL;
-        else
-            s->open++;
-    }
-}
-
-/* The same once more after the time in which a source shows what it has sent. */
-static bool doubted_long(struct doubted *d, enum verdict v)
-{
-    int64_t now = clock_mono_ms();
-
-    if (d->at_ms != 0 && d->verdict == v)
-        return now - d->at_ms >= VISIBLE_MS;
-    *d = (struct doubted){ now, v };
-    return false;
+            s->open--;
+        }
 }
 
 static void accept_quiet(struct settling *s, const struct moment *m)
 {
-    const uint64_t applied[END_MAX_] = { m->at[END_SOURCE].applied, m->at[END_SINK].applied };
-
-    for (size_t i = 0; i < s->count; i++) {
-        struct suspect *x = &s->suspects[i];
-        enum verdict v = verdict_of(&s->seen[i]);
-
-        if (x->verdict != ROW_UNDECIDED || !is_untouched(s, applied, &x->key))
-            continue;
-        if ((m->known && is_untouched(s, m->visible, &x->key)) || doubted_long(&s->doubted[i], v)) {
-            x->verdict = v;
+    for (size_t i = s->from; i < s->to; i++)
+        if (is_open(s, i) && is_quiet(s, m, &s->suspects[i].key)) {
+            s->suspects[i].verdict = verdict_of(&s->seen[i]);
             s->open--;
         }
-    }
+}
+
+static bool window_open(const struct settling *s)
+{
+    for (size_t i = s->from; i < s->to; i++)
+        if (is_open(s, i))
+            return true;
+    return false;
 }
 
 /* One look at what is open: 1; 0: the witness was not to be had, or is far behind; -1. */
@@ -368,12 +362,39 @@ static int look_once(struct settling *s, struct err *err)
     if (there < 0 || read_rows(s, err) < 0)
         return -1;
     accept_equal(s);
-    if (s->open == 0 || there == 0)
+    if (!window_open(s) || there == 0 || !s->locking)
         return there;
     there = ends_read_on(s->e, &m, READ_ON_MS, err);
     if (there == 1)
         accept_quiet(s, &m);
-    return there == 1 && s->open > 0 && ends_busy(s->e) ? 0 : there;
+    return there == 1 && window_open(s) && ends_busy(s->e) ? 0 : there;
+}
+
+/* All that is open; where a lock that somebody holds is in the way, row by row. As look_once(). */
+static int look_at_all(struct settling *s, struct err *err)
+{
+    int got, all = 1;
+
+    s->from = 0;
+    s->to = s->count;
+    got = look_once(s, err);
+    if (got >= 0 || err->code != ERR_DB_RETRY)
+        return got;
+    for (size_t i = 0; i < s->count; i++) {
+        s->from = i;
+        s->to = i + 1;
+        err_reset(err);
+        if (s->suspects[i].verdict != ROW_UNDECIDED)
+            continue;
+        got = look_once(s, err);
+        if (got < 0 && err->code != ERR_DB_RETRY)
+            return -1;
+        all = MIN(all, MAX(got, 0));
+        if (report_stopping(s->e->w->report))
+            break;
+    }
+    err_reset(err);
+    return all;
 }
 
 int settle(struct ends *e, const struct differing_table *t, struct suspect *suspects, size_t count,
@@ -383,25 +404,20 @@ int settle(struct ends *e, const struct differing_table *t, struct suspect *susp
     int pause = AGAIN_FIRST_MS;
     _cleanup_(freep)
     struct seen *seen = calloc(count + 1, sizeof(*seen));
-    _cleanup_(freep)
-    struct doubted *doubted = calloc(count + 1, sizeof(*doubted));
-    struct settling s = { .e = e,
-                          .t = t,
-                          .suspects = suspects,
-                          .count = count,
-                          .seen = seen,
-                          .doubted = doubted,
-                          .open = count };
+    struct settling s = {
+        .e = e, .t = t, .suspects = suspects, .count = count, .seen = seen, .open = count
+    };
 
-    if (seen == NULL || doubted == NULL)
+    if (seen == NULL)
         return err_set(err, ERR_NOMEM, "no memory for rows that differ");
     for (size_t i = 0; i < count; i++)
         suspects[i].verdict = ROW_UNDECIDED;
     while (s.open > 0) {
-        int got = look_once(&s, err);
+        int got = look_at_all(&s, err);
 
         if (got < 0)
             return -1;
+        s.locking = true;
         if (got == 0) /* waiting for incremental is not the row's fault */
             until = clock_mono_ms() + limit_ms;
         if (s.open == 0 || clock_mono_ms() >= until)
