@@ -36,7 +36,7 @@ static const struct stage {
     { "precheck", precheck_run },    { "schema", schema_run },       { "relay", relay_run },
     { "full", full_and_finish_run }, { "index", schema_finish_run }, { "incr", incr_run },
     { "release", release_run },      { "switch", switch_run },       { "join", join_run },
-    { "change", change_run },        { "verify", verify_run },
+    { "change", change_run },        { "verify", verify_run },       { "mend", mend_run },
 };
 
 static const struct stage *stage_find(const char *kind)

@@ -26,6 +26,7 @@ int switch_run(struct worker *w, struct err *err);  /* TRANSFER_APP_SWITCH: one 
 int join_run(struct worker *w, struct err *err);    /* TRANSFER_PREPARE of a sub-project */
 int change_run(struct worker *w, struct err *err);  /* another selection of a running project */
 int verify_run(struct worker *w, struct err *err);  /* FULL_VERIFIER */
+int mend_run(struct worker *w, struct err *err);    /* ApplyFullVerifyCorrections */
 int release_run(struct worker *w, struct err *err); /* removes the project's rows and relay files */
 
 #endif

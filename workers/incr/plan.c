@@ -404,13 +404,7 @@ int plans_kinds(struct plans *p, const struct scope *s, struct json_object *proj
 
 bool plan_rolls_back(const struct table_plan *p)
 {
-    static const char *const without[] = { "MyISAM",     "Aria",    "MEMORY",
-                                           "MRG_MyISAM", "ARCHIVE", "CSV" };
-
-    for (size_t i = 0; p->t->engine != NULL && i < ARRAY_SIZE(without); i++)
-        if (strcasecmp(p->t->engine, without[i]) == 0)
-            return false;
-    return true;
+    return table_rolls_back(p->t);
 }
 
 bool plans_has_db(const struct plans *p, const char *db)

@@ -123,6 +123,17 @@ int table_column(const struct table *t, const char *name)
     return -1;
 }
 
+bool table_rolls_back(const struct table *t)
+{
+    static const char *const without[] = { "MyISAM",     "Aria",    "MEMORY",
+                                           "MRG_MyISAM", "ARCHIVE", "CSV" };
+
+    for (size_t i = 0; t->engine != NULL && i < ARRAY_SIZE(without); i++)
+        if (strcasecmp(t->engine, without[i]) == 0)
+            return false;
+    return true;
+}
+
 struct table *catalog_find(const struct catalog *c, const char *db, const char *name)
 {
     char key[CATALOG_KEY_MAX];

@@ -101,6 +101,7 @@ struct table {
 void table_free(struct table *t);
 DEFINE_CLEANUP(struct table, table_free)
 int table_column(const struct table *t, const char *name); /* index ignoring case, -1 */
+bool table_rolls_back(const struct table *t); /* whether a ROLLBACK takes rows of it back */
 
 /* catalog_table(): ERR_TABLE_NOT_FOUND. mapped_* are the table's own names until the scope sets
  * them. */

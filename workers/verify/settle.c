@@ -4,7 +4,6 @@
 
 #include "base/clock.h"
 #include "base/map.h"
-#include "base/num.h"
 #include "workers/mysql/sqltext.h"
 
 #include "base/banned.h"
@@ -14,7 +13,6 @@ enum {
     READ_ON_MS = 5000,
     AGAIN_FIRST_MS = 5,
     AGAIN_LAST_MS = 500,
-    HASH_TEXT_MAX = 24,
 };
 
 /* What one end has of a suspect. */
@@ -263,52 +261,28 @@ static int read_rows(struct settling *s, struct err *err)
 /* ---- was a change of it under way? ---- */
 
 /* The row's place in the touch map of whoever reads `end`. */
-static uint64_t touch_of(const struct settling *s, unsigned end, const struct row_key *k)
+static uint64_t touch_of(const struct differing_table *d, unsigned end, const struct row_key *k)
 {
-    const struct normals *n = s->t->normals;
-    const struct table *t = s->t->tables[end];
-    uint64_t h = touch_hash_table(t->db, t->name);
+    const struct normals *n = d->normals;
+    uint64_t h = touch_hash_table(d->tables[end]->db, d->tables[end]->name);
 
-    for (size_t i = 0; i < n->key_count; i++) {
-        char text[HASH_TEXT_MAX];
-        int64_t v;
-        uint64_t u;
-
-        switch (touch_column(n->columns[n->key[i]].ends[end])) {
-        case TOUCH_INT:
-            if (k->lengths[i] >= sizeof(text))
-                break;
-            memcpy(text, k->values[i], k->lengths[i]);
-            text[k->lengths[i]] = '\0';
-            if (num_parse_i64(text, INT64_MIN, INT64_MAX, &v))
-                h = touch_hash_i64(h, v);
-            else if (num_parse_u64(text, UINT64_MAX, &u))
-                h = touch_hash_u64(h, u);
-            break;
-        case TOUCH_TEXT:
-            h = touch_hash_text(h, k->values[i], k->lengths[i]);
-            break;
-        case TOUCH_BYTES:
-            h = touch_hash_bytes(h, k->values[i], k->lengths[i]);
-            break;
-        case TOUCH_NOT:
-            break;
-        }
-    }
+    for (size_t i = 0; i < n->key_count; i++)
+        h = touch_hash_value(h, n->columns[n->key[i]].ends[end], k->values[i], k->lengths[i]);
     return h;
 }
 
-static bool is_quiet(const struct settling *s, const struct moment *m, const struct row_key *k)
+bool settle_quiet(const struct ends *e, const struct differing_table *d, const struct moment *since,
+                  const struct row_key *key)
 {
     for (unsigned end = 0; end < END_MAX_; end++) {
-        const struct table *t = s->t->tables[end];
+        const struct table *t = d->tables[end];
         uint64_t table = touch_hash_table(t->db, t->name);
 
-        if (s->e->maps[end] == NULL)
+        if (e->maps[end] == NULL)
             continue;
-        if (touch_row(s->e->touch[end], touch_of(s, end, k)) > m->at[end].applied ||
-            touch_related(s->e->touch[end], table) > m->at[end].applied ||
-            touch_ddl(s->e->touch[end], table) > m->at[end].applied)
+        if (touch_row(e->touch[end], touch_of(d, end, key)) > since->at[end].applied ||
+            touch_related(e->touch[end], table) > since->at[end].applied ||
+            touch_ddl(e->touch[end], table) > since->at[end].applied)
             return false;
     }
     return true;
@@ -339,7 +313,7 @@ static void accept_equal(struct settling *s)
 static void accept_quiet(struct settling *s, const struct moment *m)
 {
     for (size_t i = s->from; i < s->to; i++)
-        if (is_open(s, i) && is_quiet(s, m, &s->suspects[i].key)) {
+        if (is_open(s, i) && settle_quiet(s->e, s->t, m, &s->suspects[i].key)) {
             s->suspects[i].verdict = verdict_of(&s->seen[i]);
             s->open--;
         }

@@ -36,4 +36,12 @@ enum { SETTLE_MAX = 200 }; /* suspects at a time */
 int settle(struct ends *e, const struct differing_table *t, struct suspect *suspects, size_t count,
            int64_t limit_ms, struct err *err);
 
+/*
+ * settle_quiet() - no change of this row was under way when the ends were read
+ *
+ * @since  ends_moment() before they were read; ends_read_on() has returned 1 behind that
+ */
+bool settle_quiet(const struct ends *e, const struct differing_table *d, const struct moment *since,
+                  const struct row_key *key);
+
 #endif

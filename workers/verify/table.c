@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "workers/mysql/control.h"
+#include "workers/verify/project.h"
 #include "workers/verify/verify_priv.h"
 
 #include "base/banned.h"
@@ -60,27 +61,6 @@ static int load(struct verifier *f, enum end end, const char *db, const char *na
     return 0;
 }
 
-/* Selection, filter and names at the target are the project's. False: the columns are others. */
-static bool apply_stored(struct table *now, const struct table *stored)
-{
-    bool same = now->column_count == stored->column_count;
-
-    for (size_t i = 0; i < now->column_count; i++) {
-        int at = table_column(stored, now->columns[i].name);
-
-        if (at < 0) {
-            same = false;
-            continue;
-        }
-        now->selected[i] = stored->selected[at];
-        /* not type_text: another server of the same data may spell it otherwise */
-        same &= now->columns[i].kind == stored->columns[at].kind;
-    }
-    free(now->where);
-    now->where = stored->where != NULL ? strdup(stored->where) : NULL;
-    return same && (stored->where == NULL) == (now->where == NULL);
-}
-
 /* The project's entry of the table may be another one since a DDL statement. */
 static int reload_stored(struct verifier *f, struct err *err)
 {
@@ -110,6 +90,7 @@ enum shape { SHAPE_THERE, SHAPE_NO_SOURCE, SHAPE_NO_TARGET, SHAPE_IN_BETWEEN };
 static int look_at(struct verifier *f, enum shape *ret, struct err *err)
 {
     struct vtable *t = f->t;
+    bool same = true;
     int got;
 
     drop_tables(t);
@@ -119,7 +100,9 @@ static int look_at(struct verifier *f, enum shape *ret, struct err *err)
         *ret = SHAPE_NO_SOURCE;
         return got;
     }
-    if (!apply_stored(t->tables[END_SOURCE], t->stored))
+    if (project_apply(t->tables[END_SOURCE], t->stored, &same, err) < 0)
+        return -1;
+    if (!same)
         *ret = SHAPE_IN_BETWEEN;
     got = load(f, END_SINK, t->stored->mapped_db, t->stored->mapped_name, err);
     if (got == 0)

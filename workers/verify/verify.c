@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "workers/mysql/control.h"
+#include "workers/verify/project.h"
 #include "workers/verify/verify_priv.h"
 
 #include "base/banned.h"
@@ -122,19 +122,6 @@ static int choose(struct verify *v, struct catalog *c, struct err *err)
     return 0;
 }
 
-static int load_catalog(struct verify *v, struct ends *e, struct catalog **ret, struct err *err)
-{
-    const struct task *t = v->w->task;
-    int got = 0;
-
-    if (t->do_full || t->do_incr)
-        got = control_schema_get(e->conns[END_SINK], t->control_schema, t->project_id, ret, err);
-    if (got != 0)
-        return MIN(got, 0);
-    scope_fold_case(v->scope, e->dialects[END_SOURCE].lower_case_table_names != 0);
-    return catalog_load(e->conns[END_SOURCE], &e->dialects[END_SOURCE], v->scope, ret, err);
-}
-
 static int prepare_once(struct verify *v, struct err *err)
 {
     struct ends e;
@@ -145,7 +132,7 @@ static int prepare_once(struct verify *v, struct err *err)
     ends_init(&e, v->w, NULL);
     rc = ends_connect(&e, err);
     if (rc == 0)
-        rc = load_catalog(v, &e, &c, err);
+        rc = project_catalog(v->w->task, &e, v->scope, &c, err);
     ends_drop(&e);
     return rc == 0 ? choose(v, c, err) : rc;
 }
