@@ -120,6 +120,7 @@ int verify_list(struct call *c, struct err *err);
 int verify_list_rows(struct call *c, struct err *err);
 int verify_list_corrections(struct call *c, struct err *err);
 int verify_apply(struct call *c, struct err *err);
+int verify_download(struct call *c, struct err *err);
 
 int user_create(struct call *c, struct err *err);
 int user_list(struct call *c, struct err *err);
@@ -167,7 +168,7 @@ extern const struct field advance_fields[], abort_fields[];
 extern const struct field list_conflict_record_fields[], list_conflict_data_fields[];
 extern const struct field download_conflict_data_fields[];
 extern const struct field start_verify_fields[], list_verify_fields[], list_verify_row_fields[];
-extern const struct field apply_verify_fields[];
+extern const struct field apply_verify_fields[], verify_report_fields[];
 
 /* call_page(): reads pageNumber, pageSize, sortField and order of `c->in` into `c->page`. */
 void call_page(struct call *c);

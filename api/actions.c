@@ -101,6 +101,7 @@ const struct action actions[] = {
     { "SkipPreCheckItem",            NULL,                   ROLE_OPERATOR, true,  skip_item_fields, precheck_skip },
     { "StartFullVerify",             NULL,                   ROLE_OPERATOR, true,  start_verify_fields, verify_start },
     { "ApplyFullVerifyCorrections",  NULL,                   ROLE_OPERATOR, true,  apply_verify_fields, verify_apply },
+    { "DownloadFullVerifyReport",    NULL,                   ROLE_VIEWER,   false, verify_report_fields, verify_download },
 };
 /* clang-format on */
 

@@ -89,6 +89,26 @@ static int carries_all(struct call *c, const char *id, struct err *err)
                    id, missing);
 }
 
+static int check_known(struct call *c, const char *id, struct json_object *tables, struct err *err)
+{
+    _cleanup_(json_putp)
+    struct json_object *unknown = NULL;
+
+    if (tables == NULL)
+        return 0;
+    if (store_verify_unknown(c->on->store, id, tables, &unknown, err) < 0)
+        return -1;
+    for (size_t i = 0; i < json_len(unknown); i++) {
+        int64_t at = json_object_get_int64(json_at(unknown, i));
+        struct json_object *t = json_at(tables, (size_t)at);
+        char path[64];
+        (void)snprintf(path, sizeof(path), "tables[%d]", (int)at);
+        faults_add(&c->faults, path, "the project has no table %s.%s", json_get_str(t, "db", ""),
+                   json_get_str(t, "table", ""));
+    }
+    return faults_raise(&c->faults, err);
+}
+
 int verify_start(struct call *c, struct err *err)
 {
     const char *id = json_get_str(c->in, "projectId", "");
@@ -97,6 +117,8 @@ int verify_start(struct call *c, struct err *err)
 
     if (carries_all(c, id, err) < 0 || project_ensure_steps(c, id, err) < 0 ||
         modify_none_open(c, id, "StartFullVerify", err) < 0)
+        return -1;
+    if (check_known(c, id, tables, err) < 0)
         return -1;
     return flow_verify_start(c->on->flow, id, tables, c->who->name, err);
 }

@@ -444,6 +444,7 @@ static const char v10[] =
     " tables TEXT," /* NULL: all of them */
     " user TEXT,"   /* NULL: the project's own step */
     " started_at INTEGER NOT NULL, ended_at INTEGER,"
+    " whole_at INTEGER," /* when the last run of all tables that was through began */
     " error TEXT"
     ") STRICT, WITHOUT ROWID;"
     "CREATE TABLE verify_table ("

@@ -308,8 +308,10 @@ int store_verify_pause(struct store *st, const char *project_id, struct err *err
 static int close_run(struct db *h, const char *project_id, const struct verify_end *e,
                      struct err *err)
 {
-    static const char sql[] = "UPDATE verify_run SET state = ?2, ended_at = ?3, error = ?4"
-                              " WHERE project_id = ?1 AND state = 'OPEN'";
+    static const char sql[] =
+        "UPDATE verify_run SET state = ?2, ended_at = ?3, error = ?4,"
+        " whole_at = CASE WHEN ?2 = 'DONE' AND tables IS NULL"
+        "  THEN started_at ELSE whole_at END WHERE project_id = ?1 AND state = 'OPEN'";
     static const char skip[] = "UPDATE verify_run SET state = ?2, ended_at = ?3, error = ?4"
                                " WHERE project_id = ?1 AND state IN ('OPEN', 'FAILED')";
     _cleanup_(json_putp)
@@ -575,6 +577,7 @@ static int read_progress(struct query *q, struct json_object **ret, struct err *
     if (query_get_json(q, 6, &part, err) < 0)
         return -1;
     json_add(o, "position", part);
+    json_add_bool(o, "rowsCut", query_get_i64(q, 8) != 0);
     part = NULL;
     if (query_get_json(q, 7, &part, err) < 0)
         return -1;
@@ -596,8 +599,8 @@ int store_verify_progress(struct store *st, const char *project_id, const char *
     static const char done[] = "SELECT db, name FROM verify_table WHERE project_id = ?1"
                                " AND run = ?2 AND status IN ('FINISHED', 'ERROR') ORDER BY seq";
     static const char open[] =
-        "SELECT db, name, source_only, dest_only, mismatched, consistent, position, resume"
-        " FROM verify_table WHERE project_id = ?1 AND run = ?2"
+        "SELECT db, name, source_only, dest_only, mismatched, consistent, position, resume,"
+        " rows_cut FROM verify_table WHERE project_id = ?1 AND run = ?2"
         " AND status NOT IN ('FINISHED', 'ERROR') ORDER BY seq";
     _cleanup_(store_return)
     struct lease l = { 0 };
@@ -620,6 +623,37 @@ int store_verify_progress(struct store *st, const char *project_id, const char *
         return -1;
     *ret_done = take_ptr(first);
     return 0;
+}
+
+static int read_place(struct query *q, struct json_object **ret, struct err *err)
+{
+    (void)err;
+    *ret = json_object_new_int64(query_get_i64(q, 0));
+    return 0;
+}
+
+int store_verify_unknown(struct store *st, const char *project_id, struct json_object *tables,
+                         struct json_object **ret, struct err *err)
+{
+    static const char sql[] =
+        "SELECT j.key FROM json_each(?2) j, verify_run r WHERE r.project_id = ?1"
+        " AND r.whole_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM verify_table t"
+        "  WHERE t.project_id = ?1 AND t.db = j.value ->> '$.db'"
+        "  AND t.name = j.value ->> '$.table')"
+        " AND NOT EXISTS (SELECT 1 FROM ddl d WHERE d.project_id = ?1"
+        "  AND d.modified_at >= r.whole_at)"
+        " AND NOT EXISTS (SELECT 1 FROM modify_record m WHERE m.project_id = ?1"
+        "  AND m.modified_at >= r.whole_at) ORDER BY j.key";
+    _cleanup_(store_return)
+    struct lease l = { 0 };
+    _cleanup_(query_done)
+    struct query q = { 0 };
+
+    if (store_borrow(st, &l, err) < 0 || query_open(&q, l.db, sql, err) < 0)
+        return -1;
+    query_text(&q, 1, project_id);
+    query_json(&q, 2, tables);
+    return query_list(&q, read_place, ret, err);
 }
 
 #define LIST_FROM                                                                                  \

@@ -68,6 +68,15 @@ int store_verify_end(struct store *st, const char *project_id, const struct veri
 /* store_verify_pause(): nobody works on it: tables that are RUNNING become SUSPEND. */
 int store_verify_pause(struct store *st, const char *project_id, struct err *err);
 
+/*
+ * store_verify_unknown() - which of these tables the project can't have: an array of their places
+ *
+ * Known only where all of it was compared once, and neither DDL nor a change of its objects came
+ * since; else the array is empty.
+ */
+int store_verify_unknown(struct store *st, const char *project_id, struct json_object *tables,
+                         struct json_object **ret, struct err *err);
+
 /* ------------------------------------------------------------------ tables */
 
 /*
@@ -82,7 +91,7 @@ int store_verify_table(struct store *st, const char *project_id, const char *run
                        struct json_object *told, struct err *err);
 /*
  * store_verify_progress() - of the run's tables: done as [{db, table}], open with resume,
- * sourceOnly, destOnly, mismatched, consistent, position; both the caller's
+ * sourceOnly, destOnly, mismatched, consistent, position, rowsCut; both the caller's
  */
 int store_verify_progress(struct store *st, const char *project_id, const char *run_id,
                           struct json_object **ret_done, struct json_object **ret_open,

@@ -13,7 +13,8 @@
 int verify_rows_put(struct db *h, const char *project_id, int64_t table_seq,
                     struct json_object *rows, const char *by, int64_t *ret_new, struct err *err);
 
-/* verify_wake(): 1: the project is RUNNING, or has become so again (it was FINISHED); 0: neither. */
+/* verify_wake(): 1: the project is RUNNING, or has become so again (it was FINISHED); 0: neither.
+ */
 int verify_wake(struct db *h, const char *project_id, struct err *err);
 int verify_is_open(struct db *h, const char *project_id, struct err *err);     /* a run: 1 or 0 */
 int verify_is_applying(struct db *h, const char *project_id, struct err *err); /* a row: 1 or 0 */

@@ -3,6 +3,7 @@
 import collections
 import csv
 import io
+import json
 
 from planted import MISMATCHED, SOURCE_ONLY, TARGET_ONLY, quoted
 
@@ -85,8 +86,10 @@ class Verification:
 
     def report(self, kind):
         """kind: CSV or HTML. The text of the report."""
-        data = self.daemon.call("DownloadFullVerifyReport", {"projectId": self.project, "format": kind})
-        return data if isinstance(data, str) else data["content"]
+        answer = self.daemon.http("POST", "/api/v2?Action=DownloadFullVerifyReport",
+                                  json.dumps({"projectId": self.project, "format": kind}), {"Content-Type": "application/json"})
+        assert answer.status == 200 and answer.headers["Content-Type"].startswith("text/" + kind.lower()), answer
+        return answer.body.decode()
 
 
 class Results(dict):
