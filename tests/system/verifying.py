@@ -4,6 +4,7 @@ import collections
 import csv
 import io
 import json
+import re
 
 from planted import MISMATCHED, SOURCE_ONLY, TARGET_ONLY, quoted
 
@@ -126,10 +127,10 @@ def row_faults(listed, expected):
     """What is wrong with a list of differing rows."""
     if getattr(expected, "copies", None) is not None:
         return copies_faults(listed, expected)
-    wanted = {(row.type, row.key): row.details for row in expected.rows}
+    wanted = {(row.type, plain_key(row.key)): row.details for row in expected.rows}
     seen = {}
     for row in listed:
-        key = tuple((part["columnName"], part["columnValue"]) for part in row["failedRecordUniqueKeys"])
+        key = plain_key((part["columnName"], part["columnValue"]) for part in row["failedRecordUniqueKeys"])
         if (row["type"], key) in seen:
             yield f"listed twice: {row['type']} {key}"
         seen[row["type"], key] = {part["columnName"]: (part["sourceValue"], part["destValue"]) for part in row["failedRecordDetails"]}
@@ -156,9 +157,18 @@ def same_value(column, one, other):
         return one is other
     if column in FLOATS:
         return float(one) == float(other)
-    if other.startswith("0x"):
-        return one.lower() == other.lower()
-    return one == other
+    return plain(one) == plain(other)
+
+
+def plain(value):
+    """Bytes: a result shows as hex digits what a person can't read."""
+    if value is None:
+        return None
+    return bytes.fromhex(value[2:]) if re.fullmatch("0x([0-9A-Fa-f]{2})+", value) else value.encode()
+
+
+def plain_key(key):
+    return tuple((name, plain(value)) for name, value in key)
 
 
 def copies_faults(listed, expected):
@@ -177,7 +187,7 @@ def copies_faults(listed, expected):
 
 
 def comparable(values):
-    return tuple((name, float(value) if name in FLOATS and value is not None else value) for name, value in values)
+    return tuple((name, float(value) if name in FLOATS and value is not None else plain(value)) for name, value in values)
 
 
 def run_by_hand(server, statements, db=None):

@@ -39,8 +39,8 @@ static bool is_readable(const struct column *c, const char *data, size_t len)
     if (is_binary(c))
         return false;
     for (size_t i = 0; bytes && i < len; i++)
-        if ((unsigned char)data[i] < ' ' && strchr("\t\r\n", data[i]) == NULL)
-            return false;
+        if ((unsigned char)data[i] < ' ' && memchr("\t\r\n", data[i], 3) == NULL)
+            return false; /* not strchr(): it finds a zero byte, too */
     return utf8_valid(data, len);
 }
 
