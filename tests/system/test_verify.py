@@ -519,7 +519,7 @@ def test_lists(env):
     assert daemon.call("ListProjectFullVerifyResult", {**body, "destSchemas": ["none"]})["fullVerifyTableStatistics"] == []
     assert daemon.call("ListProjectFullVerifyResult", {**body, "status": ["RUNNING"]})["fullVerifyTableStatistics"] == []
     assert len(daemon.call("ListProjectFullVerifyResult", {**body, "status": ["FINISHED"]})["fullVerifyTableStatistics"]) == 4
-    assert len(daemon.call("ListProjectFullVerifyResult", {**body, "status": "FINISHED"})["fullVerifyTableStatistics"]) == 4
+    assert len(daemon.call("ListProjectFullVerifyResult", {**body, "status": "FINISHED"}, loose=True)["fullVerifyTableStatistics"]) == 4
     pages = [daemon.call("ListFullVerifyInconsistenciesResult", {"projectId": project, "schema": "app", "table": "t1", "pageNumber": page,
                                                                  "pageSize": 7}) for page in (1, 2, 3, 4, 5, 6)]
     together = [row for page in pages for row in page]
