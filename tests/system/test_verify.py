@@ -524,8 +524,7 @@ def test_lists(env):
                                                                  "pageSize": 7}) for page in (1, 2, 3, 4, 5, 6)]
     together = [row for page in pages for row in page]
     assert [len(page) for page in pages][:2] == [7, 7] and together[:14] == verification.rows("app", "t1")[:14]
-    for action, wrong in (("StartFullVerify", {"projectId": "np_none"}), ("StartFullVerify", {"projectId": project, "tables": [
-            {"schema": "app", "table": "no_such"}]}), ("ApplyFullVerifyCorrections", {"projectId": project, "schema": "app", "table": "no_such"}),
+    for action, wrong in (("StartFullVerify", {"projectId": "np_none"}), ("ApplyFullVerifyCorrections", {"projectId": project, "schema": "app", "table": "no_such"}),
             ("ListProjectFullVerifyResult", {"projectId": "np_none"})):
         try:
             daemon.call(action, wrong)
