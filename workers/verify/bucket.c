@@ -158,7 +158,7 @@ static int walk_pieces(struct pass *p, struct side s[static END_MAX_], struct er
                       pace_want_us(p->f));
             p->f->v->meters[end].rows += rows[end];
         }
-        if (pace_leave(p->f, start) && rc >= 0)
+        if (pace_leave(p->f) && rc >= 0)
             return STAGE_STOPPED;
         if (rc <= 0)
             return rc;

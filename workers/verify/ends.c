@@ -58,6 +58,7 @@ int ends_ask(struct ends *e, const struct strbuf *const sql[END_MAX_],
              struct result ret[static END_MAX_], struct err *err)
 {
     bool sent[END_MAX_] = { false };
+    int64_t start = clock_mono_us();
     int rc = 0;
 
     for (unsigned i = 0; i < END_MAX_ && rc == 0; i++) {
@@ -76,6 +77,7 @@ int ends_ask(struct ends *e, const struct strbuf *const sql[END_MAX_],
                                     rc == 0 ? err : &other) < 0)
             rc = -1;
     }
+    e->busy_us += clock_mono_us() - start;
     return rc;
 }
 

@@ -17,6 +17,7 @@ struct ends {
     struct dialect dialects[END_MAX_];
     const char *maps[END_MAX_]; /* paths; NULL: nobody reads that end's binlog */
     struct touch *touch[END_MAX_];
+    int64_t busy_us; /* how long servers have worked on what ends_ask() asked them */
 };
 
 /* ends_init(): `watch` is the assignment's section of that name; borrowed. */

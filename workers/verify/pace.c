@@ -25,14 +25,15 @@ void pace_enter(struct verifier *f)
     f->slow = f->v->pace == PACE_STEADY || (f->v->pace == PACE_NORMAL && ends_busy(&f->ends));
     if (f->slow)
         (void)pthread_mutex_lock(&f->v->slow);
+    f->busy_before_us = f->ends.busy_us;
 }
 
-bool pace_leave(struct verifier *f, int64_t used_us)
+bool pace_leave(struct verifier *f)
 {
-    int64_t rest = MIN(used_us / 1000 * REST_TIMES, (int64_t)REST_MS_MAX);
+    int64_t used_ms = (f->ends.busy_us - f->busy_before_us) / 1000;
 
     if (f->slow) {
-        (void)report_sleep(f->v->w->report, (int)rest);
+        (void)report_sleep(f->v->w->report, (int)MIN(used_ms * REST_TIMES, (int64_t)REST_MS_MAX));
         (void)pthread_mutex_unlock(&f->v->slow);
     }
     return verify_leaving(f);

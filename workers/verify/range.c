@@ -263,7 +263,7 @@ static int one_piece(struct piece *p, struct walk *w, struct bound *lo, const st
     rc = compare_piece(p, err);
     start = clock_mono_us() - start;
     walk_took(w, MAX(p->rows[END_SOURCE], p->rows[END_SINK]), start, pace_want_us(p->f));
-    leaving = pace_leave(p->f, start);
+    leaving = pace_leave(p->f);
     if (rc != 0)
         return rc;
     if (bound_copy(lo, hi, err) < 0)

@@ -76,8 +76,9 @@ struct verifier {
     struct verify *v;
     pthread_t thread;
     struct ends ends;
-    struct vtable *t; /* at hand */
-    bool slow;        /* holds v->slow */
+    struct vtable *t;       /* at hand */
+    bool slow;              /* holds v->slow */
+    int64_t busy_before_us; /* of `ends`, when the statement at hand began */
 };
 
 bool verify_leaving(struct verifier *f); /* asked to stop, or another thread has failed */
@@ -186,6 +187,6 @@ void tell_report(struct verify *v, bool done); /* the step */
 int64_t pace_want_us(const struct verifier *f); /* how long a statement should take */
 void pace_enter(struct verifier *f);
 /* pace_leave(): after a statement; rests. True: leaving. */
-bool pace_leave(struct verifier *f, int64_t used_us);
+bool pace_leave(struct verifier *f);
 
 #endif

@@ -11,7 +11,7 @@
 enum {
     WANT_FIRST = 5000,
     WANT_MIN = 500,
-    WANT_MAX = 200 * 1000,
+    WANT_MAX = 50 * 1000,
     GROW_MOST = 8, /* of the step, where the last piece was empty or nearly so */
     NUMBER_MAX = 24,
 };
