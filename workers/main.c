@@ -37,6 +37,7 @@ static const struct stage {
     { "full", full_and_finish_run }, { "index", schema_finish_run }, { "incr", incr_run },
     { "release", release_run },      { "switch", switch_run },       { "join", join_run },
     { "change", change_run },        { "verify", verify_run },       { "mend", mend_run },
+    { "watch", watch_run },
 };
 
 static const struct stage *stage_find(const char *kind)

@@ -27,6 +27,7 @@ int join_run(struct worker *w, struct err *err);    /* TRANSFER_PREPARE of a sub
 int change_run(struct worker *w, struct err *err);  /* another selection of a running project */
 int verify_run(struct worker *w, struct err *err);  /* FULL_VERIFIER */
 int mend_run(struct worker *w, struct err *err);    /* ApplyFullVerifyCorrections */
+int watch_run(struct worker *w, struct err *err);   /* INCR_VERIFIER */
 int release_run(struct worker *w, struct err *err); /* removes the project's rows and relay files */
 
 #endif

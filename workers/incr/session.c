@@ -637,7 +637,6 @@ static int loop(struct session *s, struct err *err)
             if (relay_reader_wait(s->reader, report_stop_fd(s->sync->w->report), witness_wait_ms(s),
                                   err) < 0)
                 return -1;
-            s->drain_at = 0; /* whoever waits for the last commit sees it at once */
         } else if (r.kind == RECORD_MARK) {
             stats_mark(s, r.mark_us);
         } else if (r.kind == RECORD_ERA) {

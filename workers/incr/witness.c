@@ -15,8 +15,8 @@
 
 enum {
     PATH_TEXT_MAX = 4096,
-    BUSY_WAIT_MS = 5,     /* lanes are at work: what they have done is to be seen soon */
-    WATCHED_WAIT_MS = 20, /* somebody looks */
+    BUSY_WAIT_MS = 5, /* somebody looks, and lanes are at work */
+    WATCHED_WAIT_MS = 20,
     IDLE_WAIT_MS = 100,
     LENGTH_BYTES = 4,
 };
@@ -322,8 +322,8 @@ static bool key_changed(const struct table_plan *p, const struct value *before,
 void witness_changed(const struct witness *w, const struct table_plan *p, uint64_t seq,
                      const struct value *before, const struct value *after)
 {
-    if (p->keyless || !touch_keys_are_wanted(w->map))
-        return;
+    if (p->keyless || p->loose || !touch_keys_are_wanted(w->map))
+        return; /* not to be named; differs on purpose */
     if (before != NULL)
         put_key(w, p, seq, before, NULL);
     if (after != NULL && (before == NULL || key_changed(p, before, after)))
@@ -371,11 +371,13 @@ void witness_tick(struct session *s)
                    s->cp.seq, MAX(lag_ms, (int64_t)0));
 }
 
-int witness_wait_ms(const struct session *s)
+/* Somebody waits for what the lanes do now: the account is to follow at once. */
+int witness_wait_ms(struct session *s)
 {
-    if (!pool_idle(s->pool))
-        return BUSY_WAIT_MS;
-    return touch_watched(s->witness.map) ? WATCHED_WAIT_MS : IDLE_WAIT_MS;
+    if (!touch_watched(s->witness.map))
+        return IDLE_WAIT_MS;
+    s->drain_at = 0;
+    return pool_idle(s->pool) ? WATCHED_WAIT_MS : BUSY_WAIT_MS;
 }
 
 /* ---- holds ---- */

@@ -59,6 +59,6 @@ void witness_tick(struct session *s);
  */
 int witness_step(struct session *s, struct err *err);
 /* witness_wait_ms(): how long a session with nothing to read may sleep. */
-int witness_wait_ms(const struct session *s);
+int witness_wait_ms(struct session *s);
 
 #endif
