@@ -114,7 +114,9 @@ def check_group(source, target, group, tool):
     for server in (source, target):
         for document in long:
             server.sql(f"DELETE FROM app.{group.name} WHERE id = {document['key'][0]['columnValue']}")
-    found = differences(source, target, {group.name: (expressions_of(group, target.kind), ["id"] + [c.name for c in group.columns])})
+    # MariaDB has no negative zero: with it at either end a zero is a zero
+    kind = "mariadb" if source.is_mariadb else target.kind
+    found = differences(source, target, {group.name: (expressions_of(group, kind), ["id"] + [c.name for c in group.columns])})
     assert not found, "\n".join(found[:40])
 
 
@@ -219,17 +221,17 @@ def test_shown(env):
         server.sql(f"CREATE TABLE app.shown ({columns})")
         server.sql("INSERT INTO app.shown VALUES (1, NULL, NULL, 0.1, '2001-01-01 00:00:00'), (2, 'a', x'00ff', 0.1, '2001-01-01 00:00:00'),"
                    " (3, REPEAT('x', 20000), NULL, 0, '2001-01-01 00:00:00')")
-    target.sql(["UPDATE app.shown SET t = '', d = 0.1 + 1e-17, at = at WHERE id = 1",
-                "UPDATE app.shown SET t = 'a ', b = x'00fe', d = 0.1 + 2e-17, at = at WHERE id = 2",
+    target.sql(["UPDATE app.shown SET t = '', at = at WHERE id = 1",
+                "UPDATE app.shown SET t = 'a ', b = x'00fe', d = 0.10000000000000002e0, at = at WHERE id = 2",
                 "UPDATE app.shown SET t = CONCAT(LEFT(t, 19999), 'y'), at = at WHERE id = 3", "INSERT INTO app.shown (id) VALUES (9)"])
     tool.table("shown", "id < 9")
     documents = {int(document["key"][0]["columnValue"]): document for document in tool.ask("keys")}
     shown = {number: {detail["columnName"]: (detail["sourceValue"], detail["destValue"]) for detail in document["details"]}
              for number, document in documents.items()}
-    assert shown[1] == {"t": (None, "")}, shown
-    assert shown[2]["t"] == ("a", "a ") and shown[2]["b"] == ("0x00FF", "0x00FE") and len(set(shown[2]["d"])) == 2, shown
+    assert shown[1] == {"t": (None, "")}, shown[1]
+    assert shown[2]["t"] == ("a", "a ") and shown[2]["b"] == ("0x00FF", "0x00FE") and len(set(shown[2]["d"])) == 2, shown[2]
     assert documents[3]["cut"] and shown[3]["t"][0] != shown[3]["t"][1] and len(shown[3]["t"][0]) < 4200, shown[3]["t"][0][-60:]
-    assert documents[9]["type"] == "IMAGE_ONLY" and not documents[1]["cut"], documents
+    assert documents[9]["type"] == "IMAGE_ONLY" and not documents[1]["cut"], documents[9]
     correct(target, documents.values())
     assert tool.ask("keys") == []
     assert target.value("SELECT COUNT(*) FROM app.shown WHERE at = '2001-01-01 00:00:00'") == 3
