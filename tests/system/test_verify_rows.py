@@ -52,15 +52,15 @@ class Tool:
 
 
 def correct(target, documents):
-    """Runs the corrections; each is one statement of printable ASCII."""
+    """Runs the corrections; each is one statement of printable ASCII. Rows to be removed first: others may need their unique values."""
     statements = []
-    for document in documents:
-        assert document["correction"], document
-        assert re.fullmatch(r"[ -~]*", document["correction"]) and "\\" not in document["correction"], document["correction"]
-        statements.append(document["correction"])
-    # rows to be removed first: others may need their unique values
-    statements.sort(key=lambda sql: not sql.startswith("DELETE"))
-    target.sql([session_sql(), *statements])
+    for document in sorted(documents, key=lambda document: document["type"] != "IMAGE_ONLY"):
+        sql = document["correction"]
+        assert sql and re.fullmatch(r"[ -~]*", sql) and "\\" not in sql, document
+        statements.append(sql)
+    # where a server has no way to say it in the statement, a person has to
+    session = session_sql() if target.kind == "mysql56" else "SET SESSION time_zone = '+03:00'"
+    target.sql([session, *statements])
 
 
 # ------------------------------------------------------------------------------------------ every type

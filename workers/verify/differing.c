@@ -1,7 +1,6 @@
 /* One row as a document (docs/channel.md, verify_row). */
 #include "workers/verify/differing.h"
 
-#include <mysql.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,8 +38,8 @@ static bool is_readable(const struct column *c, const char *data, size_t len)
     if (is_binary(c))
         return false;
     for (size_t i = 0; bytes && i < len; i++)
-        if ((unsigned char)data[i] < ' ' && memchr("\t\r\n", data[i], 3) == NULL)
-            return false; /* not strchr(): it finds a zero byte, too */
+        if ((unsigned char)data[i] < ' ' && data[i] != '\t' && data[i] != '\r' && data[i] != '\n')
+            return false;
     return utf8_valid(data, len);
 }
 
@@ -232,13 +231,13 @@ static int add_identity(struct json_object *o, const struct reading *r, const st
 }
 
 static int add_correction(struct json_object *o, const struct reading *r, const struct pair_read *p,
-                          bool mariadb, struct err *err)
+                          enum correction_for to, struct err *err)
 {
     _cleanup_(strbuf_done)
     struct strbuf sql = STRBUF(CORRECTION_MAX);
     char why[MESSAGE_MAX] = "";
     unsigned zeros;
-    int made = correction_sql(r, p, mariadb, &sql, &zeros, why, err);
+    int made = correction_sql(r, p, to, &sql, &zeros, why, err);
 
     if (made < 0)
         return -1;
@@ -275,7 +274,7 @@ int differing_document(const struct differing_table *t, struct conn *const conns
     o = document_of(&r, source, target, &cut);
     json_add_bool(o, "cut", cut);
     if (add_identity(o, &r, source != NULL ? source : target, err) < 0 ||
-        add_correction(o, &r, &p, mariadb_connection(conn_raw(conns[END_SINK])), err) < 0)
+        add_correction(o, &r, &p, correction_of(conns[END_SINK]), err) < 0)
         return -1;
     *ret = take_ptr(o);
     return 1;

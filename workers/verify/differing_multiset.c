@@ -1,6 +1,5 @@
 /* Rows without a key: how many of each there are at either end, by all their bytes. */
 #include <inttypes.h>
-#include <mysql.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -177,15 +176,16 @@ static int count_end(struct counting *c, enum end end, struct conn *conn, const 
 /* ---- documents ---- */
 
 static int add_correction(struct json_object *o, const struct counting *c,
-                          const struct read_row *row, uint64_t count, bool mariadb, struct err *err)
+                          const struct read_row *row, uint64_t count, enum correction_for to,
+                          struct err *err)
 {
     _cleanup_(strbuf_done)
     struct strbuf sql = STRBUF(CORRECTION_MAX);
     char why[MESSAGE_MAX] = "";
     unsigned zeros;
     int made = row->end == END_SOURCE
-                   ? correction_insert(&c->r, row, count, mariadb, &sql, &zeros, why, err)
-                   : correction_delete(&c->r, row, count, &sql, why);
+                   ? correction_insert(&c->r, row, count, to, &sql, &zeros, why, err)
+                   : correction_delete(&c->r, row, count, to, &sql, why);
 
     if (made < 0)
         return -1;
@@ -197,7 +197,7 @@ static int add_correction(struct json_object *o, const struct counting *c,
     return 0;
 }
 
-static int add_document(struct counting *c, const struct kind_of_row *k, bool mariadb,
+static int add_document(struct counting *c, const struct kind_of_row *k, enum correction_for to,
                         struct json_object *list, struct err *err)
 {
     enum end end = k->counts[END_SOURCE] > k->counts[END_SINK] ? END_SOURCE : END_SINK;
@@ -216,7 +216,7 @@ static int add_document(struct counting *c, const struct kind_of_row *k, bool ma
     json_add_u64(o, "count", more);
     json_add_bool(o, "cut", cut);
     json_object_array_add(list, o);
-    return add_correction(o, c, row, more, mariadb, err);
+    return add_correction(o, c, row, more, to, err);
 }
 
 int differing_multiset(const struct differing_table *t, struct conn *const conns[END_MAX_],
@@ -228,7 +228,7 @@ int differing_multiset(const struct differing_table *t, struct conn *const conns
     struct counting c = { .samples_max = max_rows };
     _cleanup_(json_putp)
     struct json_object *rows = json_object_new_array();
-    bool mariadb = mariadb_connection(conn_raw(conns[END_SINK]));
+    enum correction_for to = correction_of(conns[END_SINK]);
 
     ret_only[END_SOURCE] = ret_only[END_SINK] = 0;
     if (reading_new(t, &c.r, err) < 0)
@@ -241,7 +241,7 @@ int differing_multiset(const struct differing_table *t, struct conn *const conns
 
         ret_only[END_SOURCE] += a > b ? a - b : 0;
         ret_only[END_SINK] += b > a ? b - a : 0;
-        if (json_len(rows) < max_rows && add_document(&c, &c.kinds[i], mariadb, rows, err) < 0)
+        if (json_len(rows) < max_rows && add_document(&c, &c.kinds[i], to, rows, err) < 0)
             return -1;
     }
     *ret_rows = take_ptr(rows);

@@ -69,22 +69,25 @@ int pair_read(const struct reading *r, struct conn *const conns[END_MAX_],
               const struct row_key *key, struct pair_read *ret, struct err *err);
 bool pair_equal(const struct reading *r, const struct pair_read *p);
 
+/* How a statement can say what session it is for. */
+enum correction_for { CORRECTION_PLAIN, CORRECTION_MARIADB, CORRECTION_HINTS };
+enum correction_for correction_of(struct conn *target);
+
 /*
  * correction_sql() - the one statement that makes the target's row what the source's is
  *
- * @mariadb  the target is one
  * @ret_zeros  values that are number 0 of an ENUM (conn_check_warnings())
  * Returns 1, 0 when there is none: `why` says so. -1.
  */
-int correction_sql(const struct reading *r, const struct pair_read *p, bool mariadb,
+int correction_sql(const struct reading *r, const struct pair_read *p, enum correction_for to,
                    struct strbuf *b, unsigned *ret_zeros, char why[static MESSAGE_MAX],
                    struct err *err);
 /* For rows without a key: `count` more of the source's, or fewer of the target's. */
 int correction_insert(const struct reading *r, const struct read_row *row, uint64_t count,
-                      bool mariadb, struct strbuf *b, unsigned *ret_zeros,
+                      enum correction_for to, struct strbuf *b, unsigned *ret_zeros,
                       char why[static MESSAGE_MAX], struct err *err);
 int correction_delete(const struct reading *r, const struct read_row *row, uint64_t count,
-                      struct strbuf *b, char why[static MESSAGE_MAX]);
+                      enum correction_for to, struct strbuf *b, char why[static MESSAGE_MAX]);
 
 /* document_of(): either row may be NULL; the message is not part of it. */
 struct json_object *document_of(const struct reading *r, const struct read_row *source,

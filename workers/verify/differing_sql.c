@@ -1,4 +1,5 @@
 /* The statement that makes the target's row what the source's is. */
+#include <mysql.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,21 +8,109 @@
 
 #include "base/banned.h"
 
+enum { HINTS_SINCE = 80017 }; /* SET_VAR() of time_zone: MySQL 8.0.17 */
+
+/* ---- the session ---- */
+
+/* What of a session the literals of a statement stand on. */
+struct needs {
+    unsigned zeros; /* number 0 of an ENUM */
+    bool mode;      /* dates that a strict sql_mode refuses, 0 in an AUTO_INCREMENT column */
+    bool zone;      /* TIMESTAMPs */
+};
+
+static bool is_date(const struct column *c)
+{
+    return c->kind == CK_DATE || c->kind == CK_DATETIME || c->kind == CK_TIMESTAMP;
+}
+
+/* "2024-02-29": is there such a day in every month of every year? */
+static bool plain_date(const char *text, size_t len)
+{
+    return len >= 10 && memcmp(text, "0000", 4) != 0 && memcmp(text + 5, "00", 2) != 0 &&
+           memcmp(text + 8, "00", 2) != 0 && memcmp(text + 8, "28", 2) <= 0;
+}
+
+static void note_value(struct needs *n, const struct carried *c, const char *data, size_t len)
+{
+    n->zeros += carry_is_enum_zero(c, data, len);
+    n->zone |= c->dst->kind == CK_TIMESTAMP;
+    n->mode |= is_date(c->dst) && !plain_date(data, len);
+    n->mode |= c->dst->auto_increment && strspn(data, "0") == len;
+}
+
+/* A value that is compared with: its form is that of the comparison. */
+static void note_compared(struct needs *n, const struct column *c)
+{
+    n->zone |= c->kind == CK_TIMESTAMP;
+    n->mode |= is_date(c);
+}
+
+static void put_at(struct strbuf *b, size_t at, const char *text)
+{
+    size_t len = strlen(text);
+    char *room = strbuf_reserve(b, len);
+
+    if (room == NULL)
+        return;
+    memmove(b->data + at + len, b->data + at, b->len - at + 1);
+    memcpy(b->data + at, text, len);
+    b->len += len;
+}
+
+/*
+ * Where the server has a way to say it in the statement itself, it is said there. A worker's own
+ * session is as it has to be, but for the zeros of an ENUM, which MariaDB takes only where it is
+ * not strict.
+ */
+static void put_session(struct strbuf *b, const struct reading *r, enum correction_for to,
+                        const struct needs *n)
+{
+    bool mode = n->zeros > 0 || (n->mode && !r->whole), zone = n->zone && !r->whole;
+    char text[256];
+
+    if ((!mode && !zone) || to == CORRECTION_PLAIN || !strbuf_ok(b) || b->len == 0)
+        return;
+    if (to == CORRECTION_MARIADB) {
+        (void)snprintf(text, sizeof(text), "SET STATEMENT %s%s%s%s%s FOR ",
+                       mode ? "sql_mode='NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES," : "",
+                       mode && n->zeros == 0 ? "STRICT_ALL_TABLES," : "",
+                       mode ? "NO_ENGINE_SUBSTITUTION'" : "", mode && zone ? ", " : "",
+                       zone ? "time_zone='+00:00'" : "");
+        put_at(b, 0, text);
+        return;
+    }
+    (void)snprintf(text, sizeof(text), " /*+%s%s */",
+                   mode ? " SET_VAR(sql_mode='NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,"
+                          "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION')"
+                        : "",
+                   zone ? " SET_VAR(time_zone='+00:00')" : "");
+    put_at(b, strcspn(strbuf_str(b), " "), text);
+}
+
+enum correction_for correction_of(struct conn *target)
+{
+    MYSQL *c = conn_raw(target);
+
+    if (mariadb_connection(c))
+        return CORRECTION_MARIADB;
+    return mysql_get_server_version(c) >= HINTS_SINCE ? CORRECTION_HINTS : CORRECTION_PLAIN;
+}
+
 /* ---- values ---- */
 
-static int add_value(struct strbuf *b, const struct reading *r, const struct read_row *row,
-                     size_t i, unsigned *io_zeros)
+static void add_value(struct strbuf *b, const struct reading *r, const struct read_row *row,
+                      size_t i, struct needs *needs)
 {
     size_t at = reading_carried_cell(r, i) + 1;
     const struct carried *c = &r->carry.columns[i];
 
     if (row->cells[at] == NULL) {
         strbuf_adds(b, "NULL");
-        return 0;
+        return;
     }
-    *io_zeros += carry_is_enum_zero(c, row->cells[at], row->lengths[at]);
+    note_value(needs, c, row->cells[at], row->lengths[at]);
     carry_literal(b, c, row->cells[at], row->lengths[at]);
-    return 0;
 }
 
 /* Numbers in documents that the target would change, as the copy looks for them. */
@@ -80,7 +169,8 @@ static void add_bytes_equal(struct strbuf *b, const struct normal *n, const char
 }
 
 /* By the target's own key; where its comparison takes more rows for equal, by the bytes as well. */
-static void add_key_where(struct strbuf *b, const struct reading *r, const struct pair_read *p)
+static void add_key_where(struct strbuf *b, const struct reading *r, const struct pair_read *p,
+                          struct needs *needs)
 {
     const struct normals *n = r->t->normals;
     const struct read_row *row = &p->rows[END_SINK];
@@ -90,6 +180,7 @@ static void add_key_where(struct strbuf *b, const struct reading *r, const struc
 
         strbuf_adds(b, i > 0 ? " AND " : " WHERE ");
         normal_equals(b, c, END_SINK, row->cells[i], row->lengths[i]);
+        note_compared(needs, c->ends[END_SINK]);
         if (!p->crowded)
             continue;
         strbuf_adds(b, " AND ");
@@ -110,23 +201,12 @@ static void add_insert(struct strbuf *b, const struct reading *r)
     strbuf_adds(b, ") VALUES ");
 }
 
-/* MariaDB takes number 0 of an ENUM only where it is not strict. */
-static void put_before(struct strbuf *b, size_t at, const char *text)
-{
-    size_t len = strlen(text);
-    char *room = strbuf_reserve(b, len);
-
-    if (room == NULL)
-        return;
-    memmove(b->data + at + len, b->data + at, b->len - at + 1);
-    memcpy(b->data + at, text, len);
-    b->len += len;
-}
-
 int correction_insert(const struct reading *r, const struct read_row *row, uint64_t count,
-                      bool mariadb, struct strbuf *b, unsigned *ret_zeros,
+                      enum correction_for to, struct strbuf *b, unsigned *ret_zeros,
                       char why[static MESSAGE_MAX], struct err *err)
 {
+    struct needs needs = { 0 };
+
     *ret_zeros = 0;
     if (!can_write(r, row, NULL, why))
         return 0;
@@ -137,12 +217,12 @@ int correction_insert(const struct reading *r, const struct read_row *row, uint6
         strbuf_adds(b, n > 0 ? ", " : "");
         for (size_t i = 0; i < r->carry.count; i++) {
             strbuf_adds(b, i > 0 ? ", " : "(");
-            (void)add_value(b, r, row, i, ret_zeros);
+            add_value(b, r, row, i, &needs);
         }
         strbuf_addc(b, ')');
     }
-    if (mariadb && *ret_zeros > 0)
-        put_before(b, 0, CONN_NOT_STRICT);
+    put_session(b, r, to, &needs);
+    *ret_zeros = needs.zeros;
     return 1;
 }
 
@@ -173,7 +253,7 @@ static bool sets_itself(const struct column *c)
  * statement does not name them (ON UPDATE CURRENT_TIMESTAMP): they keep what they have.
  */
 static void add_sets(struct strbuf *b, const struct reading *r, const struct pair_read *p,
-                     const bool *wanted, unsigned *ret_zeros)
+                     const bool *wanted, struct needs *needs)
 {
     const char *before = " SET ";
 
@@ -187,14 +267,14 @@ static void add_sets(struct strbuf *b, const struct reading *r, const struct pai
         sql_name(b, c->dst->name);
         strbuf_adds(b, " = ");
         if (wanted[i])
-            (void)add_value(b, r, &p->rows[END_SOURCE], i, ret_zeros);
+            add_value(b, r, &p->rows[END_SOURCE], i, needs);
         else
             sql_name(b, c->dst->name);
     }
 }
 
 static int add_update(const struct reading *r, const struct pair_read *p, struct strbuf *b,
-                      unsigned *ret_zeros, char why[static MESSAGE_MAX], struct err *err)
+                      struct needs *needs, char why[static MESSAGE_MAX], struct err *err)
 {
     _cleanup_(freep)
     bool *wanted = calloc(r->carry.count + 1, sizeof(*wanted));
@@ -216,16 +296,17 @@ static int add_update(const struct reading *r, const struct pair_read *p, struct
         return 0;
     strbuf_adds(b, "UPDATE ");
     sql_table(b, target_of(r)->db, target_of(r)->name);
-    add_sets(b, r, p, wanted, ret_zeros);
-    add_key_where(b, r, p);
+    add_sets(b, r, p, wanted, needs);
+    add_key_where(b, r, p, needs);
     return 1;
 }
 
-int correction_sql(const struct reading *r, const struct pair_read *p, bool mariadb,
+int correction_sql(const struct reading *r, const struct pair_read *p, enum correction_for to,
                    struct strbuf *b, unsigned *ret_zeros, char why[static MESSAGE_MAX],
                    struct err *err)
 {
-    int made;
+    struct needs needs = { 0 };
+    int made = 1;
 
     *ret_zeros = 0;
     if (p->message[0] != '\0') {
@@ -233,16 +314,17 @@ int correction_sql(const struct reading *r, const struct pair_read *p, bool mari
         return 0;
     }
     if (!p->there[END_SINK])
-        return correction_insert(r, &p->rows[END_SOURCE], 1, mariadb, b, ret_zeros, why, err);
+        return correction_insert(r, &p->rows[END_SOURCE], 1, to, b, ret_zeros, why, err);
     if (!p->there[END_SOURCE]) {
         strbuf_adds(b, "DELETE FROM ");
         sql_table(b, target_of(r)->db, target_of(r)->name);
-        add_key_where(b, r, p);
-        return 1;
+        add_key_where(b, r, p, &needs);
+    } else {
+        made = add_update(r, p, b, &needs, why, err);
     }
-    made = add_update(r, p, b, ret_zeros, why, err);
-    if (made == 1 && mariadb && *ret_zeros > 0)
-        put_before(b, 0, CONN_NOT_STRICT);
+    if (made == 1)
+        put_session(b, r, to, &needs);
+    *ret_zeros = needs.zeros;
     return made;
 }
 
@@ -253,8 +335,10 @@ static bool is_plain(const struct column *c)
 }
 
 int correction_delete(const struct reading *r, const struct read_row *row, uint64_t count,
-                      struct strbuf *b, char why[static MESSAGE_MAX])
+                      enum correction_for to, struct strbuf *b, char why[static MESSAGE_MAX])
 {
+    struct needs needs = { 0 };
+
     strbuf_adds(b, "DELETE FROM ");
     sql_table(b, target_of(r)->db, target_of(r)->name);
     for (size_t i = 0; i < r->count; i++) {
@@ -262,6 +346,7 @@ int correction_delete(const struct reading *r, const struct read_row *row, uint6
         struct read_value v = read_value_of(r, row, i);
 
         strbuf_adds(b, i > 0 ? " AND " : " WHERE ");
+        note_compared(&needs, n->ends[END_SINK]);
         if (v.null || is_plain(n->ends[END_SINK])) {
             normal_equals(b, n, END_SINK, v.null ? NULL : v.bytes, v.len);
         } else if (v.digest) {
@@ -272,6 +357,7 @@ int correction_delete(const struct reading *r, const struct read_row *row, uint6
     }
     strbuf_adds(b, " LIMIT ");
     strbuf_addu(b, count);
+    put_session(b, r, to, &needs);
     if (r->count > 0)
         return 1;
     (void)snprintf(why, MESSAGE_MAX, "no column of this table is compared");

@@ -22,7 +22,6 @@
 #include "workers/verify/mend.h"
 
 #include <inttypes.h>
-#include <mysql.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -166,7 +165,7 @@ static int write_row(struct mend *m, struct mend_row *row, struct err *err)
         return -1;
     if (row->outcome != OUTCOME_WRITTEN)
         return 0;
-    made = correction_sql(&row->table->reading, &p, m->mariadb, &sql, &zeros, why, err);
+    made = correction_sql(&row->table->reading, &p, m->to, &sql, &zeros, why, err);
     if (made < 0)
         return -1;
     if (made == 0) {
@@ -208,11 +207,11 @@ static int take_out(struct mend *m, struct mend_row *row, struct strbuf *again, 
     if (row->outcome != OUTCOME_WRITTEN)
         return 0;
     if (p.there[END_SOURCE])
-        made = correction_insert(r, &p.rows[END_SOURCE], 1, m->mariadb, again, ret_zeros, why, err);
+        made = correction_insert(r, &p.rows[END_SOURCE], 1, m->to, again, ret_zeros, why, err);
     if (made == 1 && p.there[END_SINK]) {
         old = p;
         old.there[END_SOURCE] = false;
-        made = correction_sql(r, &old, m->mariadb, &sql, &none, why, err);
+        made = correction_sql(r, &old, m->to, &sql, &none, why, err);
         if (made == 1 && run_statement(m, row, &sql, 0, err) < 0)
             return -1;
     }
@@ -455,7 +454,7 @@ static int mend_rows(struct mend *m, enum mend_state state, struct err *err)
     bool anew = state == MEND_IN_THE_WAY;
     size_t most = anew ? m->count : BATCH_ROWS, n;
     _cleanup_(freep)
-    struct mend_row **rows = calloc(most + 1, sizeof(*rows));
+    struct mend_row **rows = calloc(most + 1, sizeof(struct mend_row *));
 
     if (rows == NULL)
         return err_set(err, ERR_NOMEM, "no memory for %zu rows", most);
@@ -487,7 +486,7 @@ static int take_over(struct mend *m, struct err *err)
         control_node_ask(m->ends.conns[END_SOURCE], t->control_schema, &node, err) < 0)
         return -1;
     (void)snprintf(m->fence.origin, sizeof(m->fence.origin), "%s", control_node_name(&node));
-    m->mariadb = mariadb_connection(conn_raw(sink));
+    m->to = correction_of(sink);
     for (unsigned end = 0; end < END_MAX_; end++)
         if (conn_execf(m->ends.conns[end], err, "SET SESSION innodb_lock_wait_timeout = %d",
                        LOCK_WAIT_S) < 0)

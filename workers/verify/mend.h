@@ -45,9 +45,9 @@ struct mend {
     size_t table_count;
     struct mend_row *rows;
     size_t count, settled;
-    int64_t blind_since; /* monotonic ms since when incremental has told nothing; 0: it tells */
-    bool mariadb;        /* the target */
-    bool source_waits;   /* rows of the source are read by a read that waits for who changes them */
+    int64_t blind_since;    /* monotonic ms since when incremental has told nothing; 0: it tells */
+    enum correction_for to; /* the target */
+    bool source_waits; /* rows of the source are read by a read that waits for who changes them */
 };
 
 /* mend_tables(): the tables of all open rows, and their keys; rows of a table that can't be mended

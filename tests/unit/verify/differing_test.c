@@ -246,7 +246,8 @@ static void row_set(struct read_row *row, enum end end, const char *const values
         row->lengths[i] = row->cells[i] != NULL ? strlen(row->cells[i]) : 0;
 }
 
-static void check(const char *const source[3], const char *const target[3], const char *sql)
+static void check_for(enum correction_for to, const char *const source[3],
+                      const char *const target[3], const char *sql)
 {
     struct sample s;
     struct pair_read p = { 0 };
@@ -263,10 +264,15 @@ static void check(const char *const source[3], const char *const target[3], cons
         row_set(&p.rows[END_SINK], END_SINK, target);
     p.there[END_SOURCE] = source != NULL;
     p.there[END_SINK] = target != NULL;
-    assert_int_equal(correction_sql(&s.r, &p, false, &b, &zeros, why, &err), 1);
+    assert_int_equal(correction_sql(&s.r, &p, to, &b, &zeros, why, &err), 1);
     assert_string_equal(strbuf_str(&b), sql);
     reading_done(&s.r);
     pair_read_done(&p);
+}
+
+static void check(const char *const source[3], const char *const target[3], const char *sql)
+{
+    check_for(CORRECTION_PLAIN, source, target, sql);
 }
 
 static void a_correction_names_what_differs_and_nothing_else(void **state)
@@ -285,6 +291,29 @@ static void a_correction_names_what_differs_and_nothing_else(void **state)
     check(NULL, other, "DELETE FROM `copy`.`t` WHERE `id` = 7");
 }
 
+/* Zero dates and TIMESTAMPs stand on the session: said in the statement where a server has a way.
+ */
+static void a_correction_brings_its_session_along(void **state)
+{
+    static const char *const zero[3] = { "7", "a", "0000-00-00 00:00:00" };
+    static const char *const one[3] = { "7", "a", "2024-01-02 03:04:05" };
+
+    (void)state;
+    check_for(CORRECTION_MARIADB, one, zero,
+              "SET STATEMENT time_zone='+00:00' FOR UPDATE `copy`.`t` SET `at` = "
+              "'2024-01-02 03:04:05' WHERE `id` = 7");
+    check_for(CORRECTION_MARIADB, zero, one,
+              "SET STATEMENT sql_mode='NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,STRICT_ALL_TABLES,"
+              "NO_ENGINE_SUBSTITUTION', time_zone='+00:00' FOR UPDATE `copy`.`t` SET `at` = "
+              "'0000-00-00 00:00:00' WHERE `id` = 7");
+    check_for(CORRECTION_HINTS, one, NULL,
+              "INSERT /*+ SET_VAR(time_zone='+00:00') */ INTO `copy`.`t` (`id`, `na``me`, `at`) "
+              "VALUES (7, 'a', '2024-01-02 03:04:05')");
+    check_for(CORRECTION_PLAIN, one, zero,
+              "UPDATE `copy`.`t` SET `at` = '2024-01-02 03:04:05' WHERE `id` = 7");
+    check_for(CORRECTION_HINTS, NULL, one, "DELETE FROM `copy`.`t` WHERE `id` = 7");
+}
+
 static void a_row_that_is_not_sure_has_no_correction(void **state)
 {
     static const char *const one[3] = { "7", "a", NULL }, *const other[3] = { "7", "b", NULL };
@@ -294,13 +323,14 @@ static void a_row_that_is_not_sure_has_no_correction(void **state)
     struct strbuf b = STRBUF(SQL_MAX);
     char why[MESSAGE_MAX] = "";
     struct err err = { 0 };
+    enum correction_for to = CORRECTION_PLAIN;
     unsigned zeros;
 
     (void)state;
     sample_open(&s);
     row_set(&p.rows[END_SOURCE], END_SOURCE, one);
     row_set(&p.rows[END_SINK], END_SINK, other);
-    assert_int_equal(correction_sql(&s.r, &p, false, &b, &zeros, why, &err), 0);
+    assert_int_equal(correction_sql(&s.r, &p, to, &b, &zeros, why, &err), 0);
     assert_string_equal(why, "2 rows");
     assert_int_equal(b.len, 0);
     assert_false(pair_equal(&s.r, &p));
@@ -316,6 +346,7 @@ int main(void)
         cmocka_unit_test(bytes_that_are_no_key_are_refused),
         cmocka_unit_test(a_literal_is_printable_ascii_in_any_session),
         cmocka_unit_test(a_correction_names_what_differs_and_nothing_else),
+        cmocka_unit_test(a_correction_brings_its_session_along),
         cmocka_unit_test(a_row_that_is_not_sure_has_no_correction),
     };
 
