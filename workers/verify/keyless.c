@@ -154,8 +154,10 @@ static int open_snapshots(struct verifier *f, struct err *err)
                    ? -1
                    : 0;
     for (unsigned i = 0; i < TRIES; i++) {
+        (void)pthread_mutex_lock(&f->v->holding);
         got = try_snapshots(f, &at, err);
         give_up(f);
+        (void)pthread_mutex_unlock(&f->v->holding);
         if (got != 0)
             break;
         end_snapshots(f);

@@ -341,6 +341,7 @@ static int setup(struct verify *v, struct err *err)
     v->max_rows = (size_t)MAX(json_get_i64(v->section, "maxRows", ROWS_DEFAULT), 0);
     (void)pthread_mutex_init(&v->lock, NULL);
     (void)pthread_mutex_init(&v->slow, NULL);
+    (void)pthread_mutex_init(&v->holding, NULL);
     (void)pthread_mutex_init(&v->listing, NULL);
     (void)pthread_condattr_init(&attr);
     (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -368,6 +369,7 @@ static void verify_done(struct verify *v)
     scope_free(v->scope);
     (void)pthread_mutex_destroy(&v->lock);
     (void)pthread_mutex_destroy(&v->slow);
+    (void)pthread_mutex_destroy(&v->holding);
     (void)pthread_mutex_destroy(&v->listing);
     (void)pthread_cond_destroy(&v->ended);
 }

@@ -58,6 +58,7 @@ struct verify {
     struct meter meters[END_MAX_];
     pthread_mutex_t lock;    /* guards next, failed, error, running */
     pthread_mutex_t slow;    /* held by the one thread that works while we are in the way */
+    pthread_mutex_t holding; /* held by the one thread that has incremental wait: it has one wish */
     pthread_mutex_t listing; /* held by the one thread that holds many rows in memory */
     pthread_cond_t ended;
     size_t next;
