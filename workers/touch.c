@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -202,6 +203,19 @@ static int allocate(struct touch *t, struct err *err)
     return failed(t, "allocate", err);
 }
 
+/* Who wants to know of keys will see the new file a little later: what changes meanwhile counts. */
+static void inherit(struct touch *t)
+{
+    _cleanup_(closep)
+    int fd = open(t->path, O_RDONLY | O_CLOEXEC);
+    const off_t at = (off_t)offsetof(struct touch_map, keys_until_ms);
+    uint64_t magic = 0, until = 0;
+
+    if (fd >= 0 && pread(fd, &magic, sizeof(magic), 0) == (ssize_t)sizeof(magic) &&
+        magic == TOUCH_MAGIC && pread(fd, &until, sizeof(until), at) == (ssize_t)sizeof(until))
+        set(&t->map->keys_until_ms, until);
+}
+
 static int fill(struct touch *t, const char *temp, unsigned era, struct err *err)
 {
     if (allocate(t, err) < 0 || map_file(t, err) < 0)
@@ -215,6 +229,7 @@ static int fill(struct touch *t, const char *temp, unsigned era, struct err *err
     t->map->generation |= 1; /* never 0 */
     t->map->size = sizeof(*t->map);
     t->map->magic = TOUCH_MAGIC;
+    inherit(t);
     touch_progress(t, &(struct binlog_pos){ .era = era }, 0, 0, 0);
     FAULT("touch.create.before");
     return rename(temp, t->path) < 0 ? failed(t, "put in place", err) : 0;

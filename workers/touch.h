@@ -111,7 +111,8 @@ struct touch_change {
     uint16_t key_len;
     unsigned char key[TOUCH_KEY_MAX];
 };
-void touch_keys_wanted(struct touch *t, bool yes); /* the verifier; for 10 s: say it again */
+/* touch_keys_wanted(): the verifier; for 10 s: say it again. The next map begins with it. */
+void touch_keys_wanted(struct touch *t, bool yes);
 bool touch_keys_are_wanted(const struct touch *t); /* the incremental worker */
 /* touch_change_put(): with a key_len beyond TOUCH_KEY_MAX: one that counts as lost. */
 void touch_change_put(struct touch *t, const struct touch_change *c);

@@ -136,13 +136,13 @@ enum touch_as touch_column(const struct column *c)
     return TOUCH_NOT;
 }
 
-/* "-5", "00042" (ZEROFILL), up to 2^64-1. What is none of these can't come from such a column. */
+/* "-5", "00042" (ZEROFILL), up to 2^64-1; "42.00", where the other end has a DECIMAL. */
 static uint64_t hash_number_text(uint64_t h, const char *s, size_t len)
 {
     bool minus = len > 0 && *s == '-';
     uint64_t v = 0;
 
-    for (size_t i = minus; i < len; i++)
+    for (size_t i = minus; i < len && s[i] != '.'; i++)
         if (s[i] >= '0' && s[i] <= '9')
             v = v * 10 + (uint64_t)(s[i] - '0');
     return touch_hash_u64(h, minus ? 0 - v : v);

@@ -269,3 +269,63 @@ def test_touch_two_way(env):
         assert ahead.ask("row app t i:1") > first["applied"] and ahead.ask("row app t i:2") == 0
         assert back.ask("row app t i:2") > second["applied"] and back.ask("row app t i:1") == 0
     pair.settle()
+
+
+KEYS = {"k_int": ("INT(8) UNSIGNED ZEROFILL", "42"), "k_utf8": ("VARCHAR(20) CHARACTER SET utf8mb4", "'\u00c4 \u6f22'"),
+        "k_latin": ("VARCHAR(20) CHARACTER SET latin1", "'\u00c4\u00df '"), "k_gbk": ("VARCHAR(20) CHARACTER SET gbk", "'\u6f22a'"),
+        "k_char": ("CHAR(10) CHARACTER SET latin1 COLLATE latin1_bin", "'x y'"), "k_bin": ("BINARY(6)", "X'00ff'"),
+        "k_varbin": ("VARBINARY(6)", "X'ff2000'"), "k_date": ("DATE", "'2026-01-02'"), "k_time": ("DATETIME(3)", "'2026-01-02 03:04:05.12'"),
+        "k_stamp": ("TIMESTAMP(6) DEFAULT 0", "'2026-01-02 03:04:05.123456'"), "k_dec": ("DECIMAL(10,2)", "'-1.5'"), "k_year": ("YEAR", "2026")}
+
+
+def found(daemon, project, table):
+    return daemon.call("ListFullVerifyInconsistenciesResult", {"projectId": project, "schema": "app", "table": table,
+                                                               "pageNumber": 1, "pageSize": 50})
+
+
+def watch_info(daemon, project):
+    return daemon.steps(project)["INCR_VERIFIER"]["stepInfo"] or {}
+
+
+@needs("mariadb")
+@timeout(200)
+def test_touch_watch(env):
+    """The continuous check finds a row by each type of key, over DDL and the death of both workers."""
+    source, target = env.source("mariadb"), env.target("mariadb")
+    source.sql(["SET time_zone = '+00:00'", "CREATE DATABASE app",
+                "CREATE TABLE app.cw_test_mark (id CHAR(32) CHARACTER SET ascii NOT NULL PRIMARY KEY)",
+                *(f"CREATE TABLE app.{name} (k {kind}, v INT, PRIMARY KEY (k))" for name, (kind, _) in KEYS.items()),
+                *(f"INSERT INTO app.{name} VALUES ({value}, 0)" for name, (_, value) in KEYS.items())])
+    daemon, project = start_forward(env, source, target, tree(["app"]), enableIncrVerify=True, incr_config={
+        "recordTypeWhiteList": ["INSERT", "UPDATE", "DELETE", "DDL"]})
+    wait_monitoring(daemon, project)
+    daemon.wait_step(project, "INCR_VERIFIER", "MONITORING")
+    spoil(daemon, project, source, target, KEYS, 1)
+    assert watch_info(daemon, project)["leftOutRows"] == 0, watch_info(daemon, project)
+    # another structure, another applying worker, another checking one
+    source.sql("ALTER TABLE app.k_utf8 ADD w INT DEFAULT 3")
+    drain(daemon, source, target)
+    spoil(daemon, project, source, target, ["k_utf8"], 2, "w")
+    daemon.kill_workers(project, INCR)
+    wait_monitoring(daemon, project)
+    spoil(daemon, project, source, target, ["k_dec"], 3)
+    before = daemon.worker_pids(project, "INCR_VERIFIER")
+    daemon.kill_workers(project, "INCR_VERIFIER")
+    daemon.wait_for(lambda: daemon.worker_pids(project, "INCR_VERIFIER") not in ([], before), 30, "another worker")
+    daemon.wait_for(lambda: watch_info(daemon, project).get("checkedRows") == 0, 30, "it has begun")
+    spoil(daemon, project, source, target, ["k_latin"], 4)
+    drain_and_compare(daemon, source, target)
+
+
+def spoil(daemon, project, source, target, tables, value, column="v"):
+    """Change each row at the source, then the same at the target, in a way that was not carried; put it right after."""
+    for name in tables:
+        source.sql(f"UPDATE app.{name} SET {column} = {value}")
+    for name in tables:
+        wait_for(lambda name=name: target.value(f"SELECT {column} FROM app.{name}") == value, 30, f"{name} is applied", interval=0.005)
+        target.sql(f"UPDATE app.{name} SET {column} = -{value}")
+    for name in tables:
+        wait_for(lambda name=name: f'"-{value}"' in json.dumps(found(daemon, project, name)), 40, f"the row of {name} is found",
+                 context=lambda name=name: f"{watch_info(daemon, project)} {found(daemon, project, name)}")
+        target.sql(f"UPDATE app.{name} SET {column} = {value}")
+    assert "row_differs" in {row["event"] for row in daemon.call("ListProjectEvents", {"projectId": project, "pageNumber": 1, "pageSize": 100})}

@@ -1,6 +1,7 @@
 #include "workers/verify/settle.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "base/map.h"
@@ -260,15 +261,30 @@ static int read_rows(struct settling *s, struct err *err)
 
 /* ---- was a change of it under way? ---- */
 
-/* The row's place in the touch map of whoever reads `end`. */
-static uint64_t touch_of(const struct differing_table *d, unsigned end, const struct row_key *k)
+/*
+ * The row's place in the touch map of whoever reads `end`: by that end's own key, which may have
+ * its columns in another order. False: it has columns that ours lacks.
+ */
+static bool touch_of(const struct differing_table *d, unsigned end, const struct row_key *k,
+                     uint64_t *ret)
 {
     const struct normals *n = d->normals;
-    uint64_t h = touch_hash_table(d->tables[end]->db, d->tables[end]->name);
+    const struct table *t = d->tables[end];
+    const struct index *own = t->key >= 0 ? &t->indexes[t->key] : NULL;
 
-    for (size_t i = 0; i < n->key_count; i++)
-        h = touch_hash_value(h, n->columns[n->key[i]].ends[end], k->values[i], k->lengths[i]);
-    return h;
+    *ret = touch_hash_table(t->db, t->name);
+    for (size_t c = 0; own != NULL && c < own->column_count; c++) {
+        const struct column *column = &t->columns[own->columns[c]];
+        size_t i = 0;
+
+        while (i < n->key_count &&
+               strcasecmp(n->columns[n->key[i]].ends[end]->name, column->name) != 0)
+            i++;
+        if (i == n->key_count)
+            return false;
+        *ret = touch_hash_value(*ret, column, k->values[i], k->lengths[i]);
+    }
+    return true;
 }
 
 bool settle_quiet(const struct ends *e, const struct differing_table *d, const struct moment *since,
@@ -276,11 +292,12 @@ bool settle_quiet(const struct ends *e, const struct differing_table *d, const s
 {
     for (unsigned end = 0; end < END_MAX_; end++) {
         const struct table *t = d->tables[end];
-        uint64_t table = touch_hash_table(t->db, t->name);
+        uint64_t table = touch_hash_table(t->db, t->name), row;
 
         if (e->maps[end] == NULL)
             continue;
-        if (touch_row(e->touch[end], touch_of(d, end, key)) > since->at[end].applied ||
+        if (!touch_of(d, end, key, &row) ||
+            touch_row(e->touch[end], row) > since->at[end].applied ||
             touch_related(e->touch[end], table) > since->at[end].applied ||
             touch_ddl(e->touch[end], table) > since->at[end].applied)
             return false;

@@ -1,16 +1,16 @@
 #include <string.h>
-#include <strings.h>
 
 #include "base/log.h"
 #include "base/num.h"
 #include "workers/mysql/control.h"
 #include "workers/mysql/ddl/charset.h"
+#include "workers/mysql/sqltext.h"
 #include "workers/verify/project.h"
 #include "workers/verify/watch_priv.h"
 
 #include "base/banned.h"
 
-enum { MISSING_MAX = 2000, LENGTH_BYTES = 4 };
+enum { MISSING_MAX = 2000, FORM_MAX = 2000, LENGTH_BYTES = 4 };
 
 /* ---- the project's tables ---- */
 
@@ -128,44 +128,8 @@ int watch_table_find(struct watch_tables *t, unsigned number, struct ends *e,
 
 /* ---- keys ---- */
 
-/* The value of a key column as a server would give it, in its normal form; the caller's. */
-static bool normal_of(const struct column *c, const char *text, size_t len, char **ret,
-                      size_t *ret_len)
+static bool copy_of(const char *text, size_t len, char **ret, size_t *ret_len)
 {
-    struct err ignored = { 0 };
-
-    switch (c->kind) {
-    case CK_CHAR:
-    case CK_VARCHAR:
-    case CK_TEXT:
-        if (c->charset != NULL && strncasecmp(c->charset, "utf8", 4) != 0)
-            return charset_to_utf8(c->charset, text, len, ret, ret_len, &ignored) == 0;
-        break;
-    case CK_INT:
-    case CK_BINARY:
-    case CK_VARBINARY:
-    case CK_BLOB:
-    case CK_DATE:
-    case CK_DECIMAL:
-    case CK_YEAR:
-        break;
-    case CK_FLOAT:
-    case CK_DOUBLE:
-    case CK_BIT:
-    case CK_ENUM:
-    case CK_SET:
-    case CK_TIME:
-    case CK_DATETIME:
-    case CK_TIMESTAMP:
-    case CK_JSON:
-    case CK_GEOMETRY:
-    case CK_VECTOR:
-    case CK_UUID:
-    case CK_INET4:
-    case CK_INET6:
-    case CK_UNKNOWN:
-        return false;
-    }
     *ret = malloc(len + 1);
     if (*ret == NULL)
         return false;
@@ -173,6 +137,33 @@ static bool normal_of(const struct column *c, const char *text, size_t len, char
     (*ret)[len] = '\0';
     *ret_len = len;
     return true;
+}
+
+/*
+ * A key column's value, as a server would give it, in its normal form; the caller's. Its expression
+ * tells what that is: the column itself; itself as a number, without ZEROFILL's zeros, as it was
+ * logged; itself in UTF-8. False: something else.
+ */
+static bool normal_of(const struct normal *n, const char *text, size_t len, char **ret,
+                      size_t *ret_len)
+{
+    const struct column *c = n->ends[END_SOURCE];
+    _cleanup_(strbuf_done)
+    struct strbuf form = STRBUF(FORM_MAX);
+    struct err ignored = { 0 };
+
+    sql_name(&form, c->name);
+    if (strcmp(n->value[END_SOURCE], strbuf_str(&form)) == 0)
+        return copy_of(text, len, ret, ret_len);
+    strbuf_adds(&form, " + 0)");
+    if (c->kind == CK_INT && strcmp(n->value[END_SOURCE] + 1, strbuf_str(&form)) == 0)
+        return copy_of(text, len, ret, ret_len);
+    strbuf_reset(&form);
+    strbuf_adds(&form, "CONVERT(");
+    sql_name(&form, c->name);
+    strbuf_adds(&form, " USING utf8mb4)");
+    return c->charset != NULL && strcmp(n->value[END_SOURCE], strbuf_str(&form)) == 0 &&
+           charset_to_utf8(c->charset, text, len, ret, ret_len, &ignored) == 0;
 }
 
 static bool read_values(const struct watch_table *t, const struct watch_key *k, struct row_key *ret)
@@ -184,8 +175,8 @@ static bool read_values(const struct watch_table *t, const struct watch_key *k, 
         size_t len = (size_t)cursor_le(&c, LENGTH_BYTES);
         const uint8_t *at = cursor_bytes(&c, len);
 
-        if (at == NULL || !normal_of(n->columns[n->key[i]].ends[END_SOURCE], (const char *)at, len,
-                                     &ret->values[i], &ret->lengths[i]))
+        if (at == NULL || !normal_of(&n->columns[n->key[i]], (const char *)at, len, &ret->values[i],
+                                     &ret->lengths[i]))
             return false;
     }
     return !c.bad && cursor_left(&c) == 0;

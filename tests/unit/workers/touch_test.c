@@ -112,6 +112,7 @@ static void test_values(void **state)
     assert_true(touch_hash_i64(7, 42) == touch_hash_u64(7, 42));
     assert_true(value(CK_INT, "", "42") == touch_hash_i64(7, 42));
     assert_true(value(CK_INT, "", "00042") == touch_hash_i64(7, 42));
+    assert_true(value(CK_INT, "", "42.00") == touch_hash_i64(7, 42));
     assert_true(value(CK_INT, "", "-9223372036854775808") == touch_hash_i64(7, INT64_MIN));
     assert_true(value(CK_INT, "", "18446744073709551615") == touch_hash_u64(7, UINT64_MAX));
     assert_true(value(CK_VARCHAR, "latin1", "Ab ") == text("ab"));
@@ -338,7 +339,15 @@ static void test_ring(void **state)
     touch_change_put(w, &c);
     assert_int_equal(touch_change_next(r, &from, &lost, &c), 0);
     assert_int_equal(lost, 11);
+    touch_keys_wanted(r, true);
     touch_free(r);
+    touch_free(w);
+    w = create();
+    assert_true(touch_keys_are_wanted(w)); /* whoever wants them has not looked here yet */
+    touch_keys_wanted(w, false);
+    touch_free(w);
+    w = create();
+    assert_false(touch_keys_are_wanted(w));
     touch_free(w);
 }
 
