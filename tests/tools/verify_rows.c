@@ -31,6 +31,7 @@
 enum { LINE_MAX_BYTES = 1024 * 1024, SQL_MAX = 8 * 1024 * 1024, HASHES_MAX = 100000 };
 
 struct tool {
+    struct endpoint *ends[END_MAX_];
     struct conn *conns[END_MAX_];
     struct dialect dialects[END_MAX_];
     struct table *tables[END_MAX_];
@@ -54,7 +55,7 @@ static char *copy(const char *text)
 
 static void open_end(struct tool *t, enum end e, int port)
 {
-    struct endpoint *to = calloc(1, sizeof(*to)); /* lives as long as the process */
+    struct endpoint *to = t->ends[e] = calloc(1, sizeof(*to)); /* lives as long as the process */
     struct err err = { 0 };
 
     if (to == NULL)

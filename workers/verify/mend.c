@@ -116,7 +116,9 @@ static int run_statement(struct mend *m, struct mend_row *row, const struct strb
 
     if (!strbuf_ok(sql)) {
         row->outcome = OUTCOME_REFUSED;
-        (void)snprintf(row->message, sizeof(row->message), "the row is longer than 32 MiB");
+        (void)snprintf(row->message, sizeof(row->message),
+                       "the row is too long to be written here: run a statement by hand while the "
+                       "project is stopped");
         return 0;
     }
     if (exec(m, "SAVEPOINT cw_mend", err) < 0)
@@ -239,7 +241,7 @@ static int write_anew(struct mend *m, struct mend_row **rows, size_t count, stru
         rc = take_out(m, rows[i], &again[i], &zeros[i], err);
     }
     for (size_t i = 0; rc == 0 && i < count; i++)
-        if (rows[i]->outcome == OUTCOME_WRITTEN && again[i].len > 0)
+        if (rows[i]->outcome == OUTCOME_WRITTEN && (again[i].len > 0 || !strbuf_ok(&again[i])))
             rc = MIN(run_statement(m, rows[i], &again[i], zeros[i], err), 0);
     /* one that could not be put in again must not be lost: none of it is done then */
     for (size_t i = 0; rc == 0 && i < count; i++)
