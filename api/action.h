@@ -79,6 +79,7 @@ int component_list(struct call *c, struct err *err);
 int component_update_store(struct call *c, struct err *err);
 int component_update_import(struct call *c, struct err *err);
 int component_update_sync(struct call *c, struct err *err);
+int component_update_verify(struct call *c, struct err *err);
 int region_list(struct call *c, struct err *err);
 
 int label_create(struct call *c, struct err *err);

@@ -81,7 +81,7 @@ const struct action actions[] = {
     { "UpdateStore",                 NULL,                   ROLE_OPERATOR, true,  component_fields, component_update_store },
     { "UpdateFullImport",            NULL,                   ROLE_OPERATOR, true,  component_fields, component_update_import },
     { "UpdateIncrSync",              NULL,                   ROLE_OPERATOR, true,  component_fields, component_update_sync },
-    { "UpdateFullVerification",      NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
+    { "UpdateFullVerification",      NULL,                   ROLE_OPERATOR, true,  component_fields, component_update_verify },
     { "ListWorkerInstances",         NULL,                   ROLE_VIEWER,   false, NOT_BUILT },
     { "ReleaseWorkerInstance",       NULL,                   ROLE_OPERATOR, true,  NOT_BUILT },
     { "GetUploadOssUrl",             NULL,                   ROLE_OPERATOR, false, NOT_BUILT },
@@ -107,7 +107,6 @@ const struct action actions[] = {
 
 const size_t actions_count = ARRAY_SIZE(actions);
 
-#define VERIFYING "full verification is not built yet"
 #define CLOUD                                                                                      \
     "workers are processes of this machine that start by themselves, nothing is bought or bound"
 
@@ -116,7 +115,6 @@ const char *action_reason(const char *name)
     static const struct {
         const char *name, *why;
     } reasons[] = {
-        { "UpdateFullVerification", VERIFYING },
         { "CreateRdsPostgreSQLDataSource", "PostgreSQL is not of the MySQL family" },
         { "ListWorkerInstances", CLOUD },
         { "ReleaseWorkerInstance", CLOUD },

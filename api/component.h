@@ -5,8 +5,9 @@
 #include "flow/flow.h"
 #include "store/project.h"
 #include "store/source.h"
+#include "store/verify.h"
 
-enum component_kind { COMPONENT_STORE, COMPONENT_IMPORT, COMPONENT_SYNC };
+enum component_kind { COMPONENT_STORE, COMPONENT_IMPORT, COMPONENT_SYNC, COMPONENT_VERIFY };
 
 /* One worker, as the project's rows and the supervisor know it; everything is borrowed. */
 struct component {
@@ -18,9 +19,11 @@ struct component {
     struct json_object *config;         /* the project's section with its settings */
     struct json_object *mapping;        /* … and its objects */
     bool alive;
-    bool feeds;                /* of a store: whether somebody reads from it */
-    struct flow_worker worker; /* counts when it is alive */
-    const char *ip;            /* of the host that workers run on */
+    bool feeds;                   /* of a store: whether somebody reads from it */
+    struct flow_worker worker;    /* counts when it is alive */
+    const struct verify_run *run; /* of a verifier: what it works on, and what it has found */
+    const struct verify_counts *found;
+    const char *ip; /* of the host that workers run on */
     const char *region;
 };
 
@@ -29,7 +32,8 @@ enum { COMPONENT_NAME_MAX = 160 };
  * the same for the project's life. */
 void component_task(const struct component *c, char buf[static COMPONENT_NAME_MAX]);
 void component_name(const struct component *c, char buf[static COMPONENT_NAME_MAX]);
-/* view_component(): an element of storeList, fullImportComponents or incrSyncComponents. */
+/* view_component(): an element of storeList, fullImportComponents, fullVerifyComponents or
+ * incrSyncComponents. */
 struct json_object *view_component(const struct component *c);
 
 #endif

@@ -10,6 +10,7 @@
 #include "api/project_body.h"
 #include "base/json.h"
 #include "base/strbuf.h"
+#include "flow/grade.h"
 #include "store/pair.h"
 
 #include "base/banned.h"
@@ -37,6 +38,7 @@ struct known {
 #define STORE_ (1U << COMPONENT_STORE)
 #define IMPORT (1U << COMPONENT_IMPORT)
 #define SYNC (1U << COMPONENT_SYNC)
+#define VERIFY (1U << COMPONENT_VERIFY)
 static const struct known known[] = {
     { STORE_,        "storeLogKeptHour",           "storeLogKeptHour",         COPIED },
     { STORE_,        "relayMaxBytes",              "relayMaxBytes",            COPIED },
@@ -53,6 +55,9 @@ static const struct known known[] = {
     { SYNC,          "skipDdl",                    "supportDDLTypes",          NO_DDL },
     { SYNC,          "conflictStrategy",           "conflictStrategy",         COPIED },
     { SYNC,          "enableDmlDdlTypeStatistics", "enableIncrSyncStatistics", COPIED },
+    { VERIFY,        "fullVerifySpeedMode",        "fullVerifySpeedMode",      COPIED },
+    { VERIFY,        "workerNum",                  "workerNum",                COPIED },
+    { VERIFY,        "batchRows",                  "batchRows",                COPIED },
 };
 /* clang-format on */
 
@@ -63,12 +68,15 @@ struct owned {
     struct project *project;
     struct step_rows steps;
     struct source *source, *sink;
+    struct verify_run run;
+    struct verify_counts found;
 };
 
 static void owned_done(struct owned *o)
 {
     project_free(o->project);
     step_rows_done(&o->steps);
+    verify_run_done(&o->run);
     source_free(o->source);
     source_free(o->sink);
 }
@@ -91,6 +99,8 @@ static int load(struct call *c, const char *id, struct owned *ret, struct err *e
 
     if (store_project_live(st, id, &ret->project, err) < 0 ||
         store_step_list(st, id, &ret->steps.rows, &ret->steps.count, err) < 0 ||
+        store_verify_run(st, id, &ret->run, err) < 0 ||
+        store_verify_count(st, id, NULL, &ret->found, err) < 0 ||
         get_source(c, ret->project->source_id, &ret->source, err) < 0)
         return -1;
     return get_source(c, ret->project->sink_id, &ret->sink, err);
@@ -105,6 +115,7 @@ static const struct {
     { "TRANSFER_INCR_LOG_PULL", NULL, COMPONENT_STORE, false },
     { "FULL_TRANSFER", NULL, COMPONENT_IMPORT, false },
     { "INCR_TRANSFER", NULL, COMPONENT_SYNC, false },
+    { "FULL_VERIFIER", NULL, COMPONENT_VERIFY, false },
     { "REVERSE_INCR_TRANSFER", "REVERSE_INCR_LOG_PULL", COMPONENT_STORE, true },
     { "REVERSE_INCR_TRANSFER", NULL, COMPONENT_SYNC, true },
 };
@@ -129,9 +140,11 @@ static void describe(struct call *c, const struct owned *o, size_t place, const 
                                .reverse = places[place].reverse,
                                .project = o->project,
                                .step = step,
+                               .run = &o->run,
+                               .found = &o->found,
                                .ip = c->on->host,
                                .region = c->on->region };
-    if (ret->kind == COMPONENT_IMPORT)
+    if (ret->kind == COMPONENT_IMPORT || ret->kind == COMPONENT_VERIFY)
         section = "fullTransferConfig";
     else if (ret->reverse)
         section = "reverseIncrTransferConfig";
@@ -171,9 +184,9 @@ struct lists {
 static void add_to_list(void *ctx, const struct component *c)
 {
     static const char *const forward[] = { "storeList", "fullImportComponents",
-                                           "incrSyncComponents" };
+                                           "incrSyncComponents", "fullVerifyComponents" };
     static const char *const reverse[] = { "reverseStoreList", "fullImportComponents",
-                                           "reverseIncrSyncComponents" };
+                                           "reverseIncrSyncComponents", "fullVerifyComponents" };
     struct lists *lists = ctx;
     const char *name = c->reverse || lists->peer ? reverse[c->kind] : forward[c->kind];
     struct json_object *list = json_get(lists->data, name);
@@ -390,6 +403,71 @@ static int update_config(struct call *c, const char *id, const char *name,
     return r;
 }
 
+/*
+ * A verifier's settings are those of its grade: a speed mode is one of three, numbers are CUSTOM's.
+ * Those of the other components are sent along as they are.
+ */
+static int verify_section(struct call *c, const char *id, struct json_object *flat,
+                          struct json_object **ret, struct err *err)
+{
+    _cleanup_(project_freep)
+    struct project *p = NULL;
+    _cleanup_(json_putp)
+    struct json_object *numbers = NULL;
+    struct json_object *mode = json_get(flat, "fullVerifySpeedMode"), *common, *grades, *settings,
+                       *own;
+
+    if (mode != NULL && json_object_object_length(flat) > 1)
+        faults_add(&c->faults, "config.fullVerifySpeedMode",
+                   "must not come with workerNum or batchRows: it has its own");
+    if (store_project_live(c->on->store, id, &p, err) < 0)
+        return -1;
+    common = json_get(p->config, "commonTransferConfig");
+    grades = json_get(common, "componentGrades") != NULL
+                 ? json_clone(json_get(common, "componentGrades"))
+                 : json_object_new_object();
+    settings = json_get(common, "componentSettings") != NULL
+                   ? json_clone(json_get(common, "componentSettings"))
+                   : json_object_new_object();
+    *ret = json_object_new_object();
+    json_add(*ret, "componentGrades", grades);
+    json_add(*ret, "componentSettings", settings);
+    json_object_object_del(settings, "fullVerify");
+    if (mode != NULL) {
+        json_add_str(grades, "fullVerify", grade_of_mode(json_object_get_string(mode)));
+        return 0;
+    }
+    numbers = grade_settings(p->config);
+    own = json_clone(json_get(numbers, "fullVerify"));
+    json_object_object_del(own, "grade");
+    json_object_object_foreach(flat, key, value)
+        json_add(own, key, value != NULL ? json_object_get(value) : NULL);
+    json_add_str(grades, "fullVerify", "CUSTOM");
+    return json_add(settings, "fullVerify", own);
+}
+
+static int update_verifier(struct call *c, const char *id, struct err *err)
+{
+    _cleanup_(json_putp)
+    struct json_object *flat = json_object_new_object();
+    _cleanup_(json_putp)
+    struct json_object *section = NULL;
+    char told[1024];
+    int64_t ticket = 0;
+
+    translate(c, COMPONENT_VERIFY, flat);
+    (void)snprintf(told, sizeof(told), "%.1000s", json_text(flat));
+    if (faults_raise(&c->faults, err) < 0 || verify_section(c, id, flat, &section, err) < 0 ||
+        faults_raise(&c->faults, err) < 0 ||
+        update_config(c, id, "commonTransferConfig", section, err) < 0 ||
+        store_project_ticket(c->on->store, id, "UpdateFullVerification", c->who->name, told,
+                             &ticket, err) < 0)
+        return -1;
+    json_putp(&c->data);
+    c->data = json_object_new_int64(ticket);
+    return 0;
+}
+
 static int update_one(struct call *c, enum component_kind kind, const char *action, const char *id,
                       const char *name, struct err *err)
 {
@@ -452,6 +530,8 @@ static int update(struct call *c, enum component_kind kind, const char *action, 
         return update_host(c, action, err);
     if (find(c, kind, id, &reverse, err) < 0)
         return -1;
+    if (kind == COMPONENT_VERIFY)
+        return update_verifier(c, id, err);
     return update_one(c, kind, action, id, reverse ? "reverseIncrTransferConfig" : name, err);
 }
 
@@ -468,4 +548,9 @@ int component_update_import(struct call *c, struct err *err)
 int component_update_sync(struct call *c, struct err *err)
 {
     return update(c, COMPONENT_SYNC, "UpdateIncrSync", err);
+}
+
+int component_update_verify(struct call *c, struct err *err)
+{
+    return update(c, COMPONENT_VERIFY, "UpdateFullVerification", err);
 }

@@ -48,7 +48,7 @@ static const struct setting full_settings[] = {
     { "throttleIOPS",            AT_ONCE,       "" },
     { "fullTransferSpeedMode",   AT_NEXT_START, "\"NORMAL\"" }, /* and at once, see renew_grades() */
     { "fullTransferSpeedConfig", AT_NEXT_START, "" },
-    { "fullVerifySpeedMode",     AT_NEXT_START, "\"NORMAL\"" },
+    { "fullVerifySpeedMode",     AT_NEXT_START, "\"NORMAL\"" }, /* likewise */
     { "readWorkerNum",           AT_NEXT_START, "" },
     { "writeWorkerNum",          AT_NEXT_START, "" },
     { "indexDDLConcurrencyLimit", AT_NEXT_START, "" },
@@ -95,9 +95,9 @@ enum { OPEN = 1U << PS_INIT | 1U << PS_RUNNING | 1U << PS_SUSPEND | 1U << PS_FAI
 struct update {
     struct call *c;
     const struct project *p;
-    struct json_object *config;                          /* what it will be */
-    bool replace;                                        /* settings left out are deleted */
-    bool full, incr, store, reverse_incr, reverse_store; /* workers that start anew */
+    struct json_object *config;                                  /* what it will be */
+    bool replace;                                                /* settings left out are deleted */
+    bool full, incr, store, verify, reverse_incr, reverse_store; /* workers that start anew */
     struct strbuf told; /* "section.key = value" of all that changed */
 };
 
@@ -216,6 +216,7 @@ static void renew_grades(struct update *u)
     u->full |= !json_object_equal(json_get(before, "fullImport"), json_get(after, "fullImport"));
     if (!json_object_equal(json_get(before, "incrSync"), json_get(after, "incrSync")))
         u->incr = u->reverse_incr = true;
+    u->verify = !json_object_equal(json_get(before, "fullVerify"), json_get(after, "fullVerify"));
     if (!json_object_equal(json_get(before, "store"), json_get(after, "store")))
         u->store = u->reverse_store = true;
     u->reverse_incr |=
@@ -232,6 +233,8 @@ static void renew(struct update *u)
     } workers[] = {
         { u->full, "FULL_TRANSFER" },
         { u->incr, "INCR_TRANSFER" },
+        { u->verify, "FULL_VERIFIER" },
+        { u->verify, "INCR_VERIFIER" },
         { u->store, "TRANSFER_INCR_LOG_PULL" },
         { u->reverse_incr, "REVERSE_INCR_TRANSFER" },
         { u->reverse_store, "REVERSE_INCR_LOG_PULL" },

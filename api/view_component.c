@@ -1,12 +1,14 @@
 /* A worker in the shape of OMS's components (oms-api.md 3.11, 4.13). */
 #include "api/component.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "api/view.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "flow/grade.h"
 
 #include "base/banned.h"
 
@@ -14,8 +16,9 @@
 
 void component_task(const struct component *c, char buf[static COMPONENT_NAME_MAX])
 {
-    static const char *const forward[] = { "store", "full_trans", "incr_trans" };
-    static const char *const reverse[] = { "reverse_store", "full_trans", "reverse_trans" };
+    static const char *const forward[] = { "store", "full_trans", "incr_trans", "full_verify" };
+    static const char *const reverse[] = { "reverse_store", "full_trans", "reverse_trans",
+                                           "full_verify" };
 
     (void)snprintf(buf, COMPONENT_NAME_MAX, "%s-%s-1-0", c->project->id,
                    c->reverse ? reverse[c->kind] : forward[c->kind]);
@@ -50,6 +53,17 @@ static const char *connector_status(const struct component *c)
     return c->alive ? "RUNNING" : "STOPPED";
 }
 
+static const char *verify_status(const struct component *c)
+{
+    if (c->alive)
+        return "RUNNING";
+    if (c->step->status == SS_FAILED)
+        return "FAILED";
+    if (c->run->state == VS_DONE)
+        return "DONE";
+    return c->step->status == SS_RUNNING || c->step->status == SS_INIT ? "INIT" : "SHUTDOWNED";
+}
+
 /* ------------------------------------------------------------------ settings in effect */
 
 static void copy(struct json_object *to, const char *key, struct json_object *from,
@@ -77,6 +91,15 @@ static struct json_object *view_end(const struct source *s, const char *workers_
     return o;
 }
 
+static void add_numbers(struct json_object *to, struct json_object *config)
+{
+    _cleanup_(json_putp)
+    struct json_object *all = grade_settings(config);
+
+    copy(to, "workerNum", json_get(all, "fullVerify"), "workerNum");
+    copy(to, "batchRows", json_get(all, "fullVerify"), "batchRows");
+}
+
 static struct json_object *view_coordinator(const struct component *c)
 {
     static const char *const of_store[] = { "storeLogKeptHour", "relayMaxBytes", NULL };
@@ -89,7 +112,8 @@ static struct json_object *view_coordinator(const struct component *c)
                                            "conflictStrategy",
                                            "conflictDetection",
                                            NULL };
-    static const char *const *const all[] = { of_store, of_import, of_sync };
+    static const char *const of_verify[] = { "fullVerifySpeedMode", NULL };
+    static const char *const *const all[] = { of_store, of_import, of_sync, of_verify };
     struct json_object *o = json_object_new_object();
 
     for (const char *const *key = all[c->kind]; *key != NULL; key++)
@@ -97,6 +121,10 @@ static struct json_object *view_coordinator(const struct component *c)
     if (c->kind == COMPONENT_STORE)
         return o;
     json_add_i64(o, "reportIntervalSec", 1);
+    if (c->kind == COMPONENT_VERIFY) {
+        add_numbers(o, c->project->config);
+        return o;
+    }
     if (c->kind == COMPONENT_IMPORT) {
         json_add_bool(o, "checkDstTableEmpty",
                       !json_get_bool(c->config, "allowDestTableNotEmpty", false));
@@ -152,8 +180,10 @@ static struct json_object *view_config(const struct component *c)
         json_get(c->config, c->kind == COMPONENT_SYNC ? "incrSyncConcurrency" : "writeWorkerNum");
 
     source = view_end(c->source, c->kind == COMPONENT_IMPORT ? "readWorkerNum" : NULL, read);
-    sink = view_end(c->sink, c->kind == COMPONENT_STORE ? NULL : "workerNum", write);
-    if (c->kind != COMPONENT_STORE)
+    sink = view_end(c->sink,
+                    c->kind == COMPONENT_STORE || c->kind == COMPONENT_VERIFY ? NULL : "workerNum",
+                    write);
+    if (c->kind == COMPONENT_IMPORT || c->kind == COMPONENT_SYNC)
         json_add_bool(sink, "disableForeignKeyCheck", true);
     json_add(o, "coordinator", view_coordinator(c));
     json_add(o, "condition", view_condition(c->mapping));
@@ -247,11 +277,38 @@ static void add_sync(struct json_object *o, const struct component *c)
     add_seconds(o, "checkpointSampleTimestamp", sample);
 }
 
-struct json_object *view_component(const struct component *c)
+/* Rows are counted, tables are its progress. */
+static struct json_object *view_verifier(const struct component *c)
 {
     struct json_object *o = json_object_new_object();
+    const struct verify_counts *f = c->found;
+    int64_t differing = f->source_only + f->dest_only + f->mismatched;
+    char name[COMPONENT_NAME_MAX], tables[32];
+
+    component_name(c, name);
+    (void)snprintf(tables, sizeof(tables), "%" PRId64, f->done);
+    json_add_str(o, "name", name);
+    json_add_str(o, "ip", c->ip);
+    json_add_str(o, "region", c->region);
+    json_add_i64(o, "taskId", c->run->started_at);
+    json_add_i64(o, "inconsistentQuantity", differing);
+    json_add_i64(o, "consistentQuantity", f->rows);
+    json_add_str(o, "progress", tables);
+    json_add_i64(o, "recordProgress", differing + f->rows);
+    json_add_str(o, "status", verify_status(c));
+    json_add(o, "config", view_config(c));
+    json_add(o, "errorDetails", view_error_details(c->step));
+    return o;
+}
+
+struct json_object *view_component(const struct component *c)
+{
+    struct json_object *o;
     char task[COMPONENT_NAME_MAX];
 
+    if (c->kind == COMPONENT_VERIFY)
+        return view_verifier(c);
+    o = json_object_new_object();
     add_common(o, c);
     if (c->kind == COMPONENT_STORE) {
         add_store(o, c);

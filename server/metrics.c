@@ -90,6 +90,14 @@ static void add_measured(struct strbuf *to, const struct gauge *gauges, size_t c
           METRIC_SOURCE_READ_TIME },
         { "causeway_source_slice_milliseconds", "Mean time to find the bounds of one chunk.",
           METRIC_SOURCE_SLICE_TIME },
+        { "causeway_verify_source_rps", "Rows a second compared at the source.",
+          METRIC_VERIFY_SOURCE_RPS },
+        { "causeway_verify_source_bytes_per_second", "Bytes a second compared at the source.",
+          METRIC_VERIFY_SOURCE_IOPS },
+        { "causeway_verify_target_rps", "Rows a second compared at the target.",
+          METRIC_VERIFY_DEST_RPS },
+        { "causeway_verify_target_bytes_per_second", "Bytes a second compared at the target.",
+          METRIC_VERIFY_DEST_IOPS },
         { "causeway_queue_bytes", "Read from the relay and not applied yet.", METRIC_QUEUE },
     };
     int64_t now = clock_mono_ms();

@@ -61,7 +61,8 @@ def test_components(env):
     daemon.call("UpdateIncrSync", {"key": sync["name"], "config": {"throttleRps": None}, "allowDelete": True})
     now = daemon.project(project)["incrTransferConfig"]
     assert "throttleRps" not in now and now["throttleIOPS"] == 900000
-    refused(daemon, "CAUSEWAY-NOTSUP000001", "UpdateFullVerification", {}, "verification")
+    refused(daemon, "PARAM_ERROR", "UpdateFullVerification", {"key": sync["name"], "config": {"workerNum": 2}}, "no such component")
+    assert components(daemon, project)["fullVerifyComponents"] is None
 
     daemon.call("StopProject", {"id": project})
     daemon.wait_for(lambda: not daemon.workers(project), 20, "the workers have stopped")
