@@ -224,6 +224,18 @@ static void add_speed(struct strbuf *b, struct json_object *info, bool at_work)
     }
 }
 
+/* What a verification has found, where it is through. */
+static void add_verdict(struct strbuf *b, struct json_object *info)
+{
+    int64_t different = json_get_i64(info, "differentTables", -1);
+
+    if (different == 0)
+        strbuf_addf(b, "  all %" PRId64 " tables equal", json_get_i64(info, "tables", 0));
+    else if (different > 0)
+        strbuf_addf(b, "  %" PRId64 " of %" PRId64 " tables NOT equal", different,
+                    json_get_i64(info, "tables", 0));
+}
+
 void screen_step(struct strbuf *b, struct json_object *step, int bar, const struct eta *eta)
 {
     double progress = json_get_double(step, "progress", 0);
@@ -236,7 +248,9 @@ void screen_step(struct strbuf *b, struct json_object *step, int bar, const stru
         screen_bar(b, progress, bar);
     strbuf_addf(b, "%s%5.1f %%", bar > 0 ? " " : "", progress);
     add_speed(b, json_get(step, "stepInfo"), running || strcmp(status, "MONITORING") == 0);
-    if (eta != NULL && running) {
+    if (!running || progress >= 100)
+        add_verdict(b, json_get(step, "stepInfo"));
+    if (eta != NULL && running && progress < 100) {
         int64_t seconds = eta_seconds(eta);
         strbuf_adds(b, "  ETA ");
         if (seconds < 0)

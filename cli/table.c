@@ -40,6 +40,7 @@ const struct group groups[] = {
     { "reverse", "The same as project reverse" },
     { "switchover", "The same as project switchover" },
     { "conflicts", "The same as project conflicts" },
+    { "verify", "The same as project verify" },
     { "ddl", "DDL statements in the stream" },
     { "label", "Labels of projects" },
     { "key", "Access keys, for SDKs" },
@@ -243,6 +244,24 @@ static const struct param conflict_download_options[] = {
 };
 static const struct param verify_start_options[] = {
     { "--tables", "JSON", "tables", P_JSON, 0, NULL, "only these: [{\"schema\": ..., \"table\": ...}]; @FILE and - are read" },
+    { 0 },
+};
+static const struct param verify_result_options[] = {
+    { "--status", "STATUS", "status", P_TEXT, 0, "RUNNING ERROR FINISHED SUSPEND", "only tables of this status" },
+    { 0 },
+};
+static const struct column verify_columns[] = {
+    { "SCHEMA", "sourceSchemaName" }, { "TABLE", "sourceTableName" }, { "RESULT", "resultType" }, { "%", "progress" }, { "SOURCE ONLY", "sourceOnlyCount" },
+    { "TARGET ONLY", "destOnlyCount" }, { "DIFFER", "mismatchedCount" }, { "EQUAL", "consistentCount" }, { 0 },
+};
+static const struct param verify_apply_args[] = {
+    PROJECT_ARG("projectId"),
+    { "ROW", NULL, "rowIds", P_TEXT, REPEAT, NULL, "only these rows, as `differences` names them: vd_7" },
+    { 0 },
+};
+static const struct param verify_report_args[] = {
+    PROJECT_ARG("projectId"),
+    { "FILE", NULL, NULL, P_FILE, REQUIRED, NULL, "where to; it must not exist" },
     { 0 },
 };
 static const struct param verify_options[] = {
@@ -450,11 +469,13 @@ const struct command commands[] = {
     { .path = "project conflicts list", .alias = "conflicts list", .help = "List changes that met something else than expected", .args = of_project_args, .options = conflict_options, .run = run_conflicts_list },
     { .path = "project conflicts download", .alias = "conflicts download", .help = "Download them as log files in a ZIP archive", .args = conflict_download_args, .options = conflict_download_options, .run = run_conflicts_download },
 
-    { .path = "project verify start", .help = "Compare both ends now", .args = of_project_args, .options = verify_start_options, .action = "StartFullVerify", .run = run_action },
-    { .path = "project verify result", .help = "Show what the comparison found, table by table", .args = of_project_args, .action = "ListProjectFullVerifyResult", .run = run_action },
-    { .path = "project verify differences", .help = "List the rows that differ", .args = of_project_args, .options = verify_options, .action = "ListFullVerifyInconsistenciesResult", .run = run_list },
-    { .path = "project verify corrections", .help = "List the statements that would make the target equal", .args = of_project_args, .options = verify_options, .action = "ListFullVerifyCorrectionsResult", .run = run_list },
-    { .path = "project verify apply", .help = "Run them at the target", .args = of_project_args, .options = verify_options, .action = "ApplyFullVerifyCorrections", .run = run_action },
+    { .path = "project verify start", .alias = "verify start", .help = "Compare both ends now", .args = of_project_args, .options = verify_start_options, .action = "StartFullVerify", .run = run_action },
+    { .path = "project verify result", .alias = "verify result", .help = "Show what the comparison found, table by table", .args = of_project_args, .options = verify_result_options, .columns = verify_columns, .run = run_verify_result },
+    { .path = "project verify differences", .alias = "verify differences", .help = "List the rows that differ, with the values of both ends", .args = of_project_args, .options = verify_options, .action = "ListFullVerifyInconsistenciesResult", .run = run_verify_rows },
+    { .path = "project verify corrections", .alias = "verify corrections", .help = "List the statements that would make the target equal", .args = of_project_args, .options = verify_options, .action = "ListFullVerifyCorrectionsResult", .run = run_verify_rows },
+    { .path = "project verify apply", .alias = "verify apply", .help = "Make rows of the target equal to the source", .args = verify_apply_args, .options = verify_options, .action = "ApplyFullVerifyCorrections",
+      .more = "Without ROW, --schema and --table every row that differs. The daemon looks at both ends of each row again; `differences` shows what became of each.", .run = run_action },
+    { .path = "project verify report", .alias = "verify report", .help = "Download what was found: one page of HTML, or CSV when FILE ends with .csv", .args = verify_report_args, .run = run_verify_report },
 
     { .path = "precheck", .help = "Check whether a body of CreateProject could run, without creating anything", .args = precheck_args, .options = precheck_options,
       .more = "For CI. Exit status 0: all items passed or warned; 1: items have failed; 2: it could not be run.", .run = run_precheck },

@@ -12,7 +12,6 @@ from cli import PROGRAM, Cli, Terminal, table
 from common import REPOSITORY, assert_equal_soon, drain_and_compare, prepare
 from harness.runner import needs, tags, timeout
 
-NOT_BUILT = "CAUSEWAY-NOTSUP000001"
 SECRET = "s'e c;r\"et é"
 
 
@@ -158,6 +157,7 @@ def two_way(cli, daemon, source, target):
 
 def the_rest(env, cli, daemon, project):
     """Each command that the migrations had no use for, with what it says."""
+    verify(cli, daemon, project)
     for verb in ("start", "advance", "dry-run"):
         options = ("--quiet", "5") if verb == "start" else ()
         status, out, text = cli.run("switchover", verb, "shop", *options, "--json")
@@ -186,9 +186,25 @@ def the_rest(env, cli, daemon, project):
         assert data["aggregator"] == "AVG" and data["metrics"][0]["dataPoints"], data
     assert re.match(r"\d{4}-\d\d-\d\dT\S+  \d", cli.ok("project", "metrics", "store", "--step", "FULL_TRANSFER"))
     assert isinstance(cli.json("alert", "list", "--project", "store", "--limit", "5"), list)
-    for command in ("start", "result", "differences", "corrections", "apply"):
-        more = ["--tables", "[]"] if command == "start" else []
-        assert NOT_BUILT in cli.refused("project", "verify", command, "store", *more, "--json")
+
+
+def verify(cli, daemon, project):
+    """The commands of a verification; what it finds is tested elsewhere (test_verify)."""
+    assert cli.json("verify", "result", "shop") == {"differentNumber": 0, "fullVerifyTableStatistics": []}
+    assert cli.ok("verify", "result", "shop") == "nothing has been compared yet"
+    daemon.wait_step(project, "INCR_TRANSFER", "MONITORING")
+    assert cli.json("verify", "start", "shop", "--tables", "[]") is None
+    daemon.wait_for(lambda: daemon.steps(project)["FULL_VERIFIER"]["progress"] == 100, 60, "the verification is through")
+    assert cli.json("verify", "result", "shop")["fullVerifyTableStatistics"]
+    assert "RESULT" not in cli.ok("verify", "result", "shop", "--status", "FINISHED")   # titles are for terminals
+    for command in ("differences", "corrections"):
+        assert isinstance(cli.json("verify", command, "shop", "--schema", "app"), list)
+    assert "none of the chosen rows" in cli.refused("verify", "apply", "shop", "vd_999999", "--table", "no_such")
+    for name, begins in (("report.html", "<!DOCTYPE html>"), ("report.csv", "kind,")):
+        path = os.path.join(daemon.directory, name)
+        assert cli.json("verify", "report", "shop", path)["file"] == path
+        with open(path, encoding="utf-8") as file:
+            assert file.read().startswith(begins), name
 
 
 def objects(env, cli, daemon, source, target):
