@@ -9,6 +9,8 @@
 
 #include "base/banned.h"
 
+enum { COMMENT_MAX = 512 };
+
 /* clang-format off */
 static const struct { const char *result, *text; } results[] = {
     { "RUNNING",                "is being compared" },
@@ -125,12 +127,17 @@ struct json_object *verify_view_row(struct json_object *row)
 struct json_object *verify_view_correction(struct json_object *row)
 {
     const char *sql = json_get_str(row, "correction", NULL);
-    char comment[128];
+    const char *why = json_get_str(row, "message", "");
+    char comment[COMMENT_MAX];
+    size_t len = MIN(strlen(why), (size_t)COMMENT_MAX - 64);
 
+    while (len > 0 && ((unsigned char)why[len] & 0xC0) == 0x80) /* never within a character */
+        len--;
     if (sql != NULL)
         return json_object_new_string(sql);
-    (void)snprintf(comment, sizeof(comment),
-                   "-- %s: too long to show, ApplyFullVerifyCorrections can do it",
-                   json_get_str(row, "id", ""));
+    (void)snprintf(comment, sizeof(comment), "-- %s has no statement%s%.*s",
+                   json_get_str(row, "id", ""), len > 0 ? ": " : "", (int)len, why);
+    for (char *p = comment; *p != '\0'; p++) /* one line, and nothing behind it */
+        *p = (unsigned char)*p < ' ' ? ' ' : *p;
     return json_object_new_string(comment);
 }

@@ -138,6 +138,8 @@ static struct json_object *clean_row(struct json_object *row)
     for (size_t i = 0; i < ARRAY_SIZE(same); i++)
         if (json_get(row, same[i]) != NULL)
             json_add(o, same[i], json_object_get(json_get(row, same[i])));
+    if (json_get_str(row, "message", NULL) != NULL) /* why it has no correction */
+        json_add(o, "message", message_cut(json_get_str(row, "message", ""), MESSAGE_BYTES));
     json_add(o, "key", key);
     json_add(o, "details", details);
     json_add_bool(o, "cut", cut);

@@ -244,16 +244,19 @@ static void bind_rows(struct query *q, const char *project_id, const struct veri
     query_i64(q, 5, f->after);
 }
 
+/* What became of it says more than what was said when it was found. */
 static int read_row(struct query *q, struct json_object **ret, struct err *err)
 {
-    static const char *const texts[] = { "type",   "state", "message",    "foundBy",
-                                         "schema", "table", "destSchema", "destTable" };
+    static const char *const texts[] = { "type",  "state",      "foundBy",  "schema",
+                                         "table", "destSchema", "destTable" };
     char id[ID_MAX];
 
     if (query_get_json(q, 0, ret, err) < 0)
         return -1;
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
         json_add_str(*ret, texts[i], query_peek_text(q, (int)i + 1));
+    if (*query_peek_text(q, 8) != '\0' || json_get(*ret, "message") == NULL)
+        json_add_str(*ret, "message", query_peek_text(q, 8));
     (void)snprintf(id, sizeof(id), "vd_%" PRId64, query_get_i64(q, 9));
     json_add_str(*ret, "id", id);
     json_add_i64(*ret, "number", query_get_i64(q, 9));
@@ -265,8 +268,8 @@ int store_verify_rows(struct store *st, const char *project_id, const struct ver
 {
     static const char all[] = "SELECT COUNT(*)" ROWS_FROM;
     static const char sql[] =
-        "SELECT r.doc, r.type, r.state, r.message, r.found_by, t.db, t.name, t.target_db,"
-        " t.target_name, r.seq, r.at" ROWS_FROM " ORDER BY r.seq LIMIT ?6 OFFSET ?7";
+        "SELECT r.doc, r.type, r.state, r.found_by, t.db, t.name, t.target_db, t.target_name,"
+        " r.message, r.seq, r.at" ROWS_FROM " ORDER BY r.seq LIMIT ?6 OFFSET ?7";
     _cleanup_(store_return)
     struct lease l = { 0 };
     _cleanup_(query_done)

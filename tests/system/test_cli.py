@@ -199,7 +199,7 @@ def verify(cli, daemon, project):
     assert "RESULT" not in cli.ok("verify", "result", "shop", "--status", "FINISHED")   # titles are for terminals
     for command in ("differences", "corrections"):
         assert isinstance(cli.json("verify", command, "shop", "--schema", "app"), list)
-    assert "none of the chosen rows" in cli.refused("verify", "apply", "shop", "vd_999999", "--table", "no_such")
+    assert "none of the chosen rows" in cli.refused("verify", "apply", "shop", "vd_999999", "--table", "no_such", "--json")
     for name, begins in (("report.html", "<!DOCTYPE html>"), ("report.csv", "kind,")):
         path = os.path.join(daemon.directory, name)
         assert cli.json("verify", "report", "shop", path)["file"] == path
