@@ -15,12 +15,12 @@
 /* One column that is carried, at both ends. */
 struct normal {
     const struct column *ends[END_MAX_];
-    /* The whole value; NULL where the value is NULL, and nowhere else. Never longer than what the
-     * server may send. */
+    /* The whole value; NULL where the value is NULL, and nowhere else. Bytes to be compared, not to
+     * be read: a FLOAT is 25 bytes of geometry. */
     char *value[END_MAX_];
-    /* For checksums: as `value`, or a digest of it where values may be long (CRC32 and length). */
+    /* For checksums: as `value`, or its CRC32 where a row's values may be long. */
     char *sum[END_MAX_];
-    bool any_byte;   /* `sum` may hold the byte 0xFF: it has to be framed by its length */
+    bool any_byte;   /* `sum` may hold the byte 0xFF: normals_row() keeps two such apart by more */
     bool nullable;   /* at either end */
     bool same_order; /* both ends' indexes sort such values the same way: ranges agree */
     char *left_out;  /* why it is not compared (then no expressions); NULL: it is */
@@ -42,8 +42,10 @@ struct normals {
  *
  * @dialects  of both ends
  * @missing   what keeps the tables from being compared, one clause each ("column `b` is missing at
- *            the target; …"): SCHEMA_MISMATCH when not empty. Types that can't hold the same values
- *            are one, too (convert/fit.h: FIT_CHANGES but for what docs/types.md calls exact)
+ *            the target; …"): SCHEMA_MISMATCH when not empty. Types that have no normal form in
+ *            common are one, and those that would round every value (fewer digits of a second,
+ *            DOUBLE that is FLOAT). Others that can't hold each other's values all the same are
+ *            compared: the values tell. Further columns of the target are not looked at
  * Borrows the tables. Errors: ERR_NOMEM.
  */
 int normals_new(const struct table *const tables[END_MAX_], const struct dialect dialects[END_MAX_],
@@ -56,6 +58,8 @@ DEFINE_CLEANUP(struct normals, normals_free)
  * the column serves it; "column IS NULL" for NULL
  *
  * The comparison is the column's own at that end: a collation may hold more than one value equal.
+ * "0 = 1" for a value that the end's column can't hold (a label, a digit, a character it lacks). A
+ * value of any bytes is safe: it never becomes SQL.
  */
 void normal_equals(struct strbuf *b, const struct normal *n, enum end end, const char *value,
                    size_t len);

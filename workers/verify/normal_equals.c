@@ -11,7 +11,7 @@
 
 #include "base/banned.h"
 
-enum { SET_LABELS_MAX = 64, NUMBER_MAX = 128, LABEL_TEXT_MAX = 64 * 1024 };
+enum { SET_LABELS_MAX = 64, NUMBER_MAX = 128, DATE_LEN = 10 };
 
 /* No row has it: the end has no such label. */
 static void add_never(struct strbuf *b)
@@ -27,17 +27,62 @@ static void begin(struct strbuf *b, const struct column *c)
 
 /* ---- numbers and moments ---- */
 
-/* Bare only when it looks like one: it came from a server, or from a file. */
-static void add_number(struct strbuf *b, const char *value, size_t len)
+static bool is_number(const char *value, size_t len)
 {
-    bool number = len > 0 && len < NUMBER_MAX;
+    for (size_t i = 0; i < len; i++)
+        if (value[i] == '\0' || strchr("0123456789.-", value[i]) == NULL)
+            return false;
+    return len > 0 && len < NUMBER_MAX;
+}
 
-    for (size_t i = 0; number && i < len; i++)
-        number = value[i] != '\0' && strchr("0123456789.-", value[i]) != NULL;
-    if (number && (value[0] != '-' || len > 1))
-        strbuf_add(b, value, len);
+/* What a column lacks of a value is nothing: zeros and what stands between them. */
+static bool is_nothing(const char *value, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (value[i] == '\0' || strchr("0.: ", value[i]) == NULL)
+            return false;
+    return true;
+}
+
+/* Length of a value with so many digits behind its point. */
+static size_t kept_length(const char *value, size_t len, size_t digits)
+{
+    const char *point = memchr(value, '.', len);
+
+    return point == NULL ? len : MIN(len, (size_t)(point - value) + (digits > 0 ? digits + 1 : 0));
+}
+
+/*
+ * Cut to the digits that the column has: a server may round a literal to find it in an index. Bare
+ * only when it looks like a number: it came from a server, or from a file.
+ */
+static void add_number(struct strbuf *b, const struct column *c, const char *value, size_t len)
+{
+    size_t kept = kept_length(value, len, c->kind == CK_DECIMAL ? c->scale : 0);
+
+    if (!is_nothing(value + kept, len - kept)) {
+        add_never(b);
+        return;
+    }
+    begin(b, c);
+    if (is_number(value, kept))
+        strbuf_add(b, value, kept);
     else
-        sql_quoted_bytes(b, value, len);
+        sql_quoted_bytes(b, value, kept);
+}
+
+/* "2024-01-02" of a DATE whose other end has a time of day. */
+static void add_moment(struct strbuf *b, const struct column *c, const char *value, size_t len)
+{
+    size_t kept =
+        c->kind == CK_DATE ? MIN(len, (size_t)DATE_LEN) : kept_length(value, len, c->fraction);
+
+    if (!is_nothing(value + kept, len - kept)) {
+        add_never(b);
+        return;
+    }
+    begin(b, c);
+    sql_quoted_bytes(b, value, kept);
 }
 
 /* Little endian at both lineages, whatever the machine. */
@@ -184,7 +229,7 @@ static void add_set(struct strbuf *b, const struct column *c, const char *value,
         at += n + 1;
     }
     begin(b, c);
-    strbuf_addu(b, bits);
+    strbuf_addi(b, (int64_t)bits); /* a SET is compared as a signed number */
 }
 
 static void add_set_bits(struct strbuf *b, const struct normal *n, enum end end, const char *value,
@@ -210,7 +255,7 @@ static void add_set_bits(struct strbuf *b, const struct normal *n, enum end end,
         return;
     }
     begin(b, n->ends[end]);
-    strbuf_addu(b, own);
+    strbuf_addi(b, (int64_t)own);
 }
 
 /* ---- the whole ---- */
@@ -223,7 +268,12 @@ static void add_bytes(struct strbuf *b, const struct column *c, const char *valu
     } else if (c->kind == CK_UUID || c->kind == CK_INET4 || c->kind == CK_INET6) {
         begin(b, c);
         sql_quoted_bytes(b, value, len);
-    } else { /* texts whose other end is bytes; geometry and VECTOR are in no key */
+    } else if ((c->kind == CK_CHAR || c->kind == CK_VARCHAR || c->kind == CK_TEXT) &&
+               column_charset(c) != NULL) { /* its other end is bytes */
+        bool utf8 = charset_reads_as_utf8(c->charset);
+
+        add_text(b, &(struct form){ .charset = utf8 ? "utf8mb4" : c->charset }, c, value, len);
+    } else { /* labels as bytes; geometry and VECTOR are in no key */
         add_as_bytes(b, c, value, len);
     }
 }
@@ -242,8 +292,7 @@ void normal_equals(struct strbuf *b, const struct normal *n, enum end end, const
     switch (f.kind) {
     case FORM_NUMBER:
     case FORM_YEAR:
-        begin(b, c);
-        add_number(b, value, len);
+        add_number(b, c, value, len);
         return;
     case FORM_REAL:
         add_real(b, c, value, len);
@@ -251,8 +300,7 @@ void normal_equals(struct strbuf *b, const struct normal *n, enum end end, const
     case FORM_DATE:
     case FORM_TIME:
     case FORM_MOMENT:
-        begin(b, c);
-        sql_quoted_bytes(b, value, len);
+        add_moment(b, c, value, len);
         return;
     case FORM_TEXT:
         add_text(b, &f, c, value, len);

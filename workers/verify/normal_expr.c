@@ -178,7 +178,7 @@ static void add_set_bits(struct strbuf *b, const struct normal *n, enum end end)
     if (end == END_SOURCE) {
         strbuf_addc(b, '(');
         sql_name(b, c->name);
-        strbuf_adds(b, " + 0)");
+        strbuf_adds(b, " | 0)"); /* not + 0: that would be a signed number */
         return;
     }
     strbuf_addc(b, '(');
