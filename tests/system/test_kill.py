@@ -29,6 +29,7 @@ SPECIAL = {
        ("incr.objects.held", *(f"objects.{when}" for when in
         ("fork.before_commit", "fork.after", "join.before_catalog", "join.after", "change.taken", "change.before",
          "change.before_commit", "change.after")))},
+    "incr.witness.held": "a verifier, test_touch",
     **{f"incr.ddl.{when}": "a schema change, test_ddl_kill" for when in
        ("before_intent", "after_intent", "after_run", "before_commit", "after_commit", "shadow")},
 }

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 
-from common import INCR, drain, drain_and_compare, prepare, start_forward, tree, wait_monitoring
+from common import INCR, Faults, drain, drain_and_compare, prepare, start_forward, tree, wait_monitoring
 from harness.daemon import build_dir, wait_for
 from harness.runner import needs, timeout
 from test_two_way import small_pair
@@ -207,10 +207,10 @@ def snapshot(source, tables):
 @needs("mariadb")
 @timeout(120)
 def test_touch_hold(env):
-    source, target = env.source("mariadb"), env.target("mariadb")
+    source, target, faults = env.source("mariadb"), env.target("mariadb"), Faults(env)
     prepare(source, target, rows=500)
     load = env.load(source, "app", rate=300)
-    daemon, project = start_forward(env, source, target, tree(["app"]))
+    daemon, project = start_forward(env, source, target, tree(["app"]), env.daemon(faults.arguments))
     wait_monitoring(daemon, project)
     tables = [name for name in source.tables("app") if name != "t_wide"]
     with Tool(daemon, project) as tool:
@@ -229,6 +229,15 @@ def test_touch_hold(env):
             assert found == expected, [name for name in tables if found[name] != expected[name]]
             tool.ask("release")
             load.wait_committed(10)
+        # the worker dies when it is about to stand still: the next one knows of no hold until it is asked
+        faults.arm("incr.witness.held")
+        before = tool.ask("state")["generation"]
+        tool.ask("hold")
+        wait_for(lambda: (tool.ask("state") or {}).get("generation", before) != before, 30, "another worker", interval=0.01)
+        assert not faults.armed()
+        tool.at()
+        tool.ask("release")
+        load.wait_committed(10)
         # whoever asked dies: it goes on by itself
         tool.ask("hold")
         tool.at()

@@ -10,7 +10,7 @@ from two_way import Fire, Pair, place_witnesses
 # Fault points of incremental that only a special situation passes; test_kill, test_ddl_kill and test_switchover bring those about.
 # Passed once by each session, or by the forward project's first worker only, which notes the target's position.
 ONCE = ("incr.session.start", "incr.turn.before", "incr.turn.mid")
-SPECIAL = (*ONCE, "incr.xa.", "incr.ddl.", "incr.big.", "incr.era.", "incr.packet.", "incr.drain.", "incr.objects.")
+SPECIAL = (*ONCE, "incr.xa.", "incr.ddl.", "incr.big.", "incr.era.", "incr.packet.", "incr.drain.", "incr.objects.", "incr.witness.")
 
 
 def under_fire(env, source, target, seed):

@@ -136,6 +136,8 @@ void witness_key(const struct witness *w, const struct table_plan *p, uint64_t s
 
 static bool same_value(const struct value *a, const struct value *b)
 {
+    uint32_t x, y; /* a float's bits */
+
     if (b->kind == V_ABSENT)
         return true;
     if (a->kind != b->kind)
@@ -149,7 +151,9 @@ static bool same_value(const struct value *a, const struct value *b)
     case V_DOUBLE:
         return a->u == b->u; /* the bits of the union */
     case V_FLOAT:
-        return memcmp(&a->f, &b->f, sizeof(a->f)) == 0;
+        memcpy(&x, &a->f, sizeof(x));
+        memcpy(&y, &b->f, sizeof(y));
+        return x == y;
     case V_TEXT:
     case V_BYTES:
         return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
