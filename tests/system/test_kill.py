@@ -11,7 +11,7 @@ from common import (INCR, Faults, drain_and_compare, fault_points, prepare, star
 from harness.runner import needs, tags, timeout
 
 # Points that only a special situation passes; they have tests of their own below, in the tests named, or in tests/unit.
-# Those of a switchover (switch.…) are test_switchover's.
+# Those of a switchover (switch.…) are test_switchover's; of verification (verify.…, mend.…) the tests' called so.
 SPECIAL = {
     "incr.xa.stored": "an XA transaction", "incr.xa.mid": "an XA transaction",
     "incr.big.mid": "a large transaction", "full.keyless.mid": "a large table without a key",
@@ -134,7 +134,7 @@ def missed(faults):
 def kill_at_points(env, source, target, modules, passes):
     """Arms every point at once; a migration under load has to pass, and die at, each of them."""
     faults = Faults(env)
-    points = [name for name in fault_points(*modules) if name not in SPECIAL and not name.startswith("switch.")]
+    points = [name for name in fault_points(*modules) if name not in SPECIAL and not name.startswith(("switch.", "verify.", "mend."))]
     assert points, f"no fault points of {modules}"
     for name in points:
         faults.arm(name, passes)
