@@ -112,6 +112,7 @@ static const struct param create_options[] = {
     { "--no-struct", NULL, "!enableStructTransfer", P_FLAG, 0, NULL, "don't create tables and views" },
     { "--no-full", NULL, "!enableFullTransfer", P_FLAG, 0, NULL, "don't copy the rows that are there" },
     { "--no-incr", NULL, "!enableIncrTransfer", P_FLAG, 0, NULL, "don't carry changes made meanwhile and afterwards" },
+    { "--verify", NULL, "enableFullVerify", P_FLAG, 0, NULL, "compare both ends row by row when incremental has caught up" },
     { "--way-back", NULL, "enableReverseIncrTransfer", P_FLAG, 0, NULL, "prepare for changes to go back after the switchover" },
     { "--two-way", NULL, "commonTransferConfig.activeActive", P_FLAG, 0, NULL, "both ends will be written: see project reverse" },
     { "--conflict", "STRATEGY", "incrTransferConfig.conflictStrategy", P_TEXT, 0, "FAIL IGNORE OVERWRITE", "what to do with a row that is not as expected" },

@@ -116,6 +116,19 @@ class Odc:
             return False
         return not verify or (steps["FULL_VERIFIER"]["status"] == "RUNNING" and steps["FULL_VERIFIER"]["progress"] == 100)
 
+    def verified(self, project, tables):
+        """What it reads of the verification, page by page: no table differs."""
+        listed, page = [], 1
+        while True:
+            data = self.call("ListProjectFullVerifyResult", projectId=project, sourceSchemas=None, destSchemas=None,
+                             status=["FINISHED", "SUSPEND", "RUNNING"], pageNumber=page, pageSize=10)
+            listed += data["fullverifytablestatistics"]
+            assert data["differentnumber"] == 0, data
+            if len(data["fullverifytablestatistics"]) < 10:
+                break
+            page += 1
+        assert len(listed) == tables and all(one["resulttype"] in ("CONSISTENT", "BOTH_EMPTY") for one in listed), listed
+
 
 def gone(odc, action, project):
     try:
@@ -142,9 +155,10 @@ def test_odc(env):
     assert sorted(one["id"] for one in listed) == sorted(ends), listed
     prepare(target, target, rows=0)         # the tables are its own business
     load = env.load(source, "app", rate=50)
-    project = odc.project("odc-1", *ends, "app", tables)
+    project = odc.project("odc-1", *ends, "app", tables, verify=True)
     odc.call("StartProject", id=project)
-    daemon.wait_for(lambda: odc.done(project), 120, "the client's own rule of done")
+    daemon.wait_for(lambda: odc.done(project, verify=True), 120, "the client's own rule of done")
+    odc.verified(project, len(tables))
     listed = odc.call("ListProjects", searchKey=project, type=None, status=["RUNNING"], labelIds=None, sourceEndpointTypes=None,
                       sinkEndpointTypes=None, visibleSubProject=None, sortField=None, order="ascend", needRelatedInfo=None,
                       pageNumber=1, pageSize=10)
@@ -154,7 +168,7 @@ def test_odc(env):
     assert daemon.project(project)["incrTransferConfig"]["throttleRps"] == 9000
     odc.call("StopProject", id=project)
     odc.call("ResumeProject", id=project)
-    daemon.wait_for(lambda: odc.done(project), 60, "done again")
+    daemon.wait_for(lambda: odc.done(project, verify=True), 60, "done again")
     load.stop()
     assert_equal_soon(source, target, "app")
     odc.call("StopProject", id=project)
