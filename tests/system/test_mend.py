@@ -4,6 +4,7 @@ The rows to mend are found by tests/tools/verify_rows.c. What comes out is compa
 same through the API.
 """
 
+import json
 import os
 import sys
 import time
@@ -91,6 +92,28 @@ def test_rows(env):
         for server in (source, target):
             server.sql("DROP DATABASE app")
         tool.close()
+
+
+@needs("mysql97", "mysql56")
+def test_long(env):
+    """Values that are too long for a listed statement are written all the same; columns that nobody carries stay."""
+    source, target, tool = pair(env, ("mysql97", "mysql56"))
+    columns = "id INT PRIMARY KEY, t LONGTEXT CHARACTER SET utf8mb4, b LONGBLOB, at TIMESTAMP NULL DEFAULT NULL ON UPDATE CURRENT_TIMESTAMP"
+    source.sql([f"CREATE TABLE app.big ({columns})", "INSERT INTO app.big VALUES (1, REPEAT('é', 300000), NULL, '2001-02-03 04:05:06'),"
+                " (2, 'x', REPEAT(x'00ff27', 700000), NULL), (3, NULL, NULL, '2001-02-03 04:05:06'), (4, NULL, REPEAT(x'00', 3000000), NULL)"])
+    target.sql([f"CREATE TABLE app.big ({columns}, own INT DEFAULT 5)",
+                "INSERT INTO app.big VALUES (1, REPEAT('é', 299999), NULL, '2001-02-03 04:05:06', 9), (3, '', NULL, '2001-02-03 04:05:06', 7)"])
+    tool.table("big")
+    documents = tool.ask("keys")
+    said = {document["key"][0]["columnValue"]: (document["type"], document["correction"] is None) for document in documents}
+    assert said == {"1": ("MISMATCHED", True), "2": ("MASTER_ONLY", True), "3": ("MISMATCHED", False), "4": ("MASTER_ONLY", True)}, said
+    assert all(len(json.dumps(document)) < 40000 for document in documents)
+    states = mend(env, source, target, rows_of("big", documents))
+    told = {document["key"][0]["columnValue"]: states["big", document["id"]] for document in documents}
+    assert [told[key][0] for key in "1234"] == ["APPLIED"] * 3 + ["FAILED"] and "max_allowed_packet" in told["4"][1], told
+    source.sql("DELETE FROM app.big WHERE id = 4")
+    same(source, target, "big", "id, SHA2(t, 256), SHA2(b, 256), at")
+    assert target.sql("SELECT id, own FROM app.big ORDER BY id") == [(1, 9), (2, 5), (3, 7)]
 
 
 @needs("mysql97", "mariadb")

@@ -390,8 +390,7 @@ static bool all_digits(const char *data, size_t len)
     return len > 0;
 }
 
-static void add_insert_field(struct strbuf *b, const struct carried *c, const char *data,
-                             size_t len)
+void carry_value(struct strbuf *b, const struct carried *c, const char *data, size_t len)
 {
     if (c->how == CARRY_BIT && all_digits(data, len)) {
         strbuf_add(b, data, len);
@@ -416,7 +415,7 @@ void carry_insert_row(struct strbuf *b, const struct carry *c, char *const *row,
         if (row[i] == NULL)
             strbuf_adds(b, "NULL");
         else
-            add_insert_field(b, &c->columns[i], row[i], lengths[i]);
+            carry_value(b, &c->columns[i], row[i], lengths[i]);
     }
     strbuf_adds(b, "),");
 }

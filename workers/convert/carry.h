@@ -91,6 +91,8 @@ void carry_insert_row(struct strbuf *b, const struct carry *c, char *const *row,
  */
 void carry_literal(struct strbuf *b, const struct carried *c, const char *data, size_t len);
 bool carry_is_enum_zero(const struct carried *c, const char *data, size_t len);
+/* carry_value(): one value as carry_insert_row() has it, for a session of ours. */
+void carry_value(struct strbuf *b, const struct carried *c, const char *data, size_t len);
 /* carry_field(): readable text of a field of such a row, for messages; cut and cleaned. */
 void carry_field(struct strbuf *b, const char *row, size_t len, bool load, size_t field);
 

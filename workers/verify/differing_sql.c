@@ -110,7 +110,10 @@ static void add_value(struct strbuf *b, const struct reading *r, const struct re
         return;
     }
     note_value(needs, c, row->cells[at], row->lengths[at]);
-    carry_literal(b, c, row->cells[at], row->lengths[at]);
+    if (r->whole) /* shorter, for long values */
+        carry_value(b, c, row->cells[at], row->lengths[at]);
+    else
+        carry_literal(b, c, row->cells[at], row->lengths[at]);
 }
 
 /* Numbers in documents that the target would change, as the copy looks for them. */

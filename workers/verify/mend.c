@@ -29,6 +29,7 @@
 #include "base/fault.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/num.h"
 #include "workers/mysql/control.h"
 #include "workers/verify/settle.h"
 
@@ -46,6 +47,8 @@ enum {
     RETRY_FIRST_MS = 200,
     RETRY_LAST_MS = 10 * 1000,
     STATEMENT_MAX = 96 * 1024 * 1024,
+    PACKET_DEFAULT = 1024 * 1024,
+    PACKET_RESERVE = 1024,
     REBUILD_MAX = 24 * 1024 * 1024,
     DUPLICATE_KEY = 1062,
     DUPLICATE_KEY_NAMED = 1586, /* ER_DUP_ENTRY_WITH_KEY_NAME */
@@ -116,11 +119,12 @@ static int run_statement(struct mend *m, struct mend_row *row, const struct strb
     bool warns = m->ends.dialects[END_SINK].flavour == FLAVOUR_MARIADB;
     uint64_t affected = 0;
 
-    if (!strbuf_ok(sql)) {
+    if (!strbuf_ok(sql) || sql->len + PACKET_RESERVE > m->packet_max) {
         row->outcome = OUTCOME_REFUSED;
         (void)snprintf(row->message, sizeof(row->message),
-                       "the row is too long to be written here: run a statement by hand while the "
-                       "project is stopped");
+                       "its statement of %zu bytes is longer than the target's "
+                       "max_allowed_packet, or than 96 MiB",
+                       sql->len);
         return 0;
     }
     if (exec(m, "SAVEPOINT cw_mend", err) < 0)
@@ -477,6 +481,20 @@ static bool source_denied(const struct err *err)
     return err->code == ERR_DB_PRIVILEGE;
 }
 
+/* A server that is sent more ends the connection. */
+static int ask_packet(struct mend *m, struct err *err)
+{
+    _cleanup_(freep)
+    char *text = NULL;
+
+    if (conn_value(m->ends.conns[END_SINK], "SELECT @@max_allowed_packet", &text, err) < 0)
+        return -1;
+    m->packet_max = PACKET_DEFAULT;
+    if (text != NULL)
+        (void)num_parse_u64(text, UINT64_MAX, &m->packet_max);
+    return 0;
+}
+
 static int take_over(struct mend *m, struct err *err)
 {
     const struct task *t = m->w->task;
@@ -491,6 +509,8 @@ static int take_over(struct mend *m, struct err *err)
         return -1;
     (void)snprintf(m->fence.origin, sizeof(m->fence.origin), "%s", control_node_name(&node));
     m->to = correction_of(sink);
+    if (ask_packet(m, err) < 0)
+        return -1;
     for (unsigned end = 0; end < END_MAX_; end++)
         if (conn_execf(m->ends.conns[end], err, "SET SESSION innodb_lock_wait_timeout = %d",
                        LOCK_WAIT_S) < 0)

@@ -46,6 +46,7 @@ struct mend {
     struct mend_row *rows;
     size_t count, settled;
     int64_t blind_since;    /* monotonic ms since when incremental has told nothing; 0: it tells */
+    uint64_t packet_max;    /* the target's max_allowed_packet */
     enum correction_for to; /* the target */
     bool source_waits; /* rows of the source are read by a read that waits for who changes them */
 };
