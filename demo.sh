@@ -150,6 +150,11 @@ api ListFullVerifyInconsistenciesResult "{\"projectId\":\"$PROJECT\",\"schema\":
 api ListFullVerifyCorrectionsResult "{\"projectId\":\"$PROJECT\",\"schema\":\"shop\",\"table\":\"customer\",\"pageNumber\":1,\"pageSize\":10}" >"$WORK/corrections.json"
 data <"$WORK/corrections.json"
 api ApplyFullVerifyCorrections "{\"projectId\":\"$PROJECT\"}" >/dev/null
+for _ in $(seq 100); do
+    curl -sS --netrc-file "$WORK/netrc" -H 'Content-Type: application/json' -d "{\"projectId\":\"$PROJECT\"}" \
+        "$URL/api/v2?Action=ListFullVerifyInconsistenciesResult" | grep -q '"APPLYING"' || break
+    sleep 0.2
+done
 
 if ! $ONCE; then
     say "Both ends are in step. Look at $URL/, or at the ends: mariadb -h 127.0.0.1 -P $SOURCE_PORT (or $TARGET_PORT) -u root shop"
