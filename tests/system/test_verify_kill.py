@@ -5,7 +5,7 @@ import random
 import time
 
 import storm
-from common import drain, prepare, start_forward, tree, wait_monitoring
+from common import Faults, drain, fault_points, prepare, start_forward, tree, wait_monitoring
 from ddl_steps import scale
 from harness.runner import needs, tags, timeout
 from planted import Ends, Keyless, Planter, Table
@@ -19,14 +19,14 @@ VERIFY, INCR = VERIFIER, "INCR_TRANSFER"
 class Bed:
     """Planted tables beside a load; the verification is slow enough to be met in the middle."""
 
-    def __init__(self, env, kinds, load=True):
+    def __init__(self, env, kinds, load=True, daemon=None):
         self.env, self.source, self.target = env, env.source(kinds[0]), env.target(kinds[1])
         prepare(self.source, self.target, rows=500)
         storm.create(self.source, "app")
         self.tables = [Table("p" + name, key, rows) for name, key, rows in TABLES] + [Keyless("p_nk", 3000)]
         for table in self.tables:
             table.create(self.source, "app", 0)
-        self.daemon, self.project = start_forward(env, self.source, self.target, tree(["app"]), verify=True,
+        self.daemon, self.project = start_forward(env, self.source, self.target, tree(["app"]), daemon, verify=True,
                                                   full_config={"fullVerifySpeedMode": "STEADY"})
         wait_monitoring(self.daemon, self.project)
         self.verification = Verification(self.daemon, self.project)
@@ -87,6 +87,23 @@ def killed(env, kinds, seed):
 @timeout(400)
 def test_killed_maria(env):
     killed(env, ("mariadb", "mariadb"), 61)
+
+
+@tags("verify", "kill")
+@needs("mariadb")
+@timeout(240)
+def test_points(env):
+    """Killed at each of its own points: same result."""
+    faults = Faults(env)
+    points = [name for name in fault_points("verify") if name.startswith("verify.")]
+    bed = Bed(env, ("mariadb", "mariadb"), load=False, daemon=env.daemon(faults.arguments))
+    assert len(points) >= 3, points
+    for name in points:
+        faults.arm(name)
+    bed.verification.start()
+    bed.verification.wait(200)
+    assert not faults.armed(), f"points never passed: {faults.armed()}"
+    bed.check()
 
 
 @tags("verify", "kill", "nightly")
