@@ -308,13 +308,15 @@ bool form_same_order(const struct form *f, const struct normal *n)
     const struct column *s = n->ends[END_SOURCE], *d = n->ends[END_SINK];
 
     switch (f->kind) {
-    case FORM_NUMBER:
+    case FORM_NUMBER: /* a server may round a literal that has more digits than the column */
         return (s->kind == CK_INT || s->kind == CK_DECIMAL) &&
-               (d->kind == CK_INT || d->kind == CK_DECIMAL);
+               (d->kind == CK_INT || d->kind == CK_DECIMAL) &&
+               f->digits == (d->kind == CK_DECIMAL ? d->scale : 0);
+    case FORM_MOMENT:
+        return d->kind != CK_DATE;
     case FORM_YEAR:
     case FORM_DATE:
     case FORM_TIME:
-    case FORM_MOMENT:
         return true;
     case FORM_BYTES:
         return families[s->kind] == F_BYTES && families[d->kind] == F_BYTES &&
