@@ -401,7 +401,7 @@ class Requests(Base):
         self.d.data("ListProjects")
 
     def test_what_is_not_built_is_said(self):
-        for more in ({"enableFullVerify": True}, {"type": "VERIFY"},
+        for more in ({"type": "VERIFY"},
                      {"incrTransferConfig": {"supportDDLTypes": ["ALTER_TABLE_MODIFY_COLUMN"]}},
                      {"transferMapping": {"mode": "COMPLEX"}},
                      {"transferMapping": {"databases": [{"name": "a", "tables": [{"name": "x", "mappedName": "z"},
@@ -417,6 +417,9 @@ class Requests(Base):
                 ({"enableFullTransfer": False, "incrTransferConfig": {"startTimestamp": now + 999}}, "incrTransferConfig.startTimestamp"),
                 ({"incrTransferConfig": {"recordTypeWhiteList": ["ROW"]}}, "incrTransferConfig.recordTypeWhiteList"),
                 ({"incrTransferConfig": {"incrSyncConcurrency": 1025}}, "incrTransferConfig.incrSyncConcurrency"),
+                ({"enableFullVerify": True, "enableIncrTransfer": True, "incrTransferConfig": {"recordTypeWhiteList": ["INSERT", "UPDATE"]}},
+                 "enableFullVerify"),
+                ({"enableIncrVerify": True, "enableIncrTransfer": False}, "enableIncrVerify"),
                 ({"commonTransferConfig": {"connectRetryMinutes": 9}}, "commonTransferConfig.connectRetryMinutes"),
                 ({"fullTransferConfig": {"throttleRps": 0}}, "fullTransferConfig.throttleRps"),
                 ({"enableReverseIncrTransfer": True, "type": "SYNC"}, "enableReverseIncrTransfer"),
