@@ -156,7 +156,8 @@ class Ends:
         try:
             with connection.cursor() as cursor:
                 cursor.execute("SET time_zone = '+00:00', sql_mode = ''")
-                names = ", ".join(quoted(name) for name, _, _ in table.columns)
+                # the text of a FLOAT has six digits, of the same number as a DOUBLE all of them
+                names = ", ".join(quoted(name) + (" * 1e0" if kind == "FLOAT" else "") for name, kind, _ in table.columns)
                 name = table.target_name if end else table.name
                 cursor.execute(f"SELECT {names} FROM {quoted(self.dbs[end])}.{quoted(name)} WHERE {condition}{extra}")
                 rows = cursor.fetchall()
