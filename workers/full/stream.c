@@ -194,10 +194,12 @@ int stream_rows(struct mover *m, struct copy_table *t, const struct strbuf *sql,
     rc = conn_stream(m->src, sql->data, sql->len, &r, err);
     if (rc == 0)
         rc = read_rows(m, t, &r, start, flush, ctx, err);
-    if (rc == 0)
+    if (rc == 0) {
         result_done(&r);
-    else if (r.res != NULL)
+        rc = conn_check_whole(m->src, err);
+    } else if (r.res != NULL) {
         copy_cut(&m->src, &r);
+    }
     permits_give(&m->copy->reading);
     return rc;
 }

@@ -137,6 +137,14 @@ int conn_load(struct conn *c, const char *sql, size_t sql_len, const char *data,
  * says so of number 0 of an ENUM. Every other warning or note about a value is ERR_VALUE.
  */
 int conn_check_warnings(struct conn *c, uint64_t skipped, uint64_t expected, struct err *err);
+/*
+ * conn_check_whole() - of the result that was read to its end just now, before anything else is
+ * asked
+ *
+ * MySQL gives an empty text, with a warning, instead of a JSON document that is longer than its
+ * max_allowed_packet; functions of any server give NULL. Either is ERR_VALUE here.
+ */
+int conn_check_whole(struct conn *c, struct err *err);
 /* Before a statement of MariaDB that must store such a zero; its warnings must then be looked at.
  */
 #define CONN_NOT_STRICT                                                                            \

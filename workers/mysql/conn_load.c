@@ -12,6 +12,7 @@
 #include "base/banned.h"
 
 enum {
+    WARNING_OVER_PACKET = 1301, /* ER_WARN_ALLOWED_PACKET_OVERFLOWED */
     WARNING_TRUNCATED = 1265,
 };
 
@@ -161,6 +162,27 @@ int conn_check_warnings(struct conn *c, uint64_t skipped, uint64_t expected, str
     uint64_t warnings = mysql_warning_count(c->mysql);
 
     return warnings == 0 && expected == 0 ? 0 : read_warnings(c, warnings, skipped, expected, err);
+}
+
+int conn_check_whole(struct conn *c, struct err *err)
+{
+    _cleanup_(result_done)
+    struct result r = { 0 };
+    int got;
+
+    if (mysql_warning_count(c->mysql) == 0)
+        return 0;
+    if (conn_queryf(c, &r, err, "SHOW WARNINGS") < 0)
+        return -1;
+    while ((got = result_next(&r, err)) == 1) {
+        if (result_i64(&r, 1, 0) != WARNING_OVER_PACKET)
+            continue;
+        (void)err_set(err, ERR_VALUE, "%s %s:%d could not give a value in whole: %.300s",
+                      end_name(c->to->end), c->to->host, c->to->port, result_str(&r, 2, ""));
+        return err_advise(err, "Raise max_allowed_packet at that server above the longest value, "
+                               "then resume.");
+    }
+    return got;
 }
 
 int conn_load(struct conn *c, const char *sql, size_t sql_len, const char *data, size_t data_len,

@@ -73,8 +73,9 @@ int ends_ask(struct ends *e, const struct strbuf *const sql[END_MAX_],
         struct err other = { 0 };
 
         /* the second answer is fetched though the first was an error: its connection goes on */
-        if (sent[i] && conn_receive(e->conns[i], sql[i]->data, sql[i]->len, &ret[i],
-                                    rc == 0 ? err : &other) < 0)
+        if (sent[i] && (conn_receive(e->conns[i], sql[i]->data, sql[i]->len, &ret[i],
+                                     rc == 0 ? err : &other) < 0 ||
+                        conn_check_whole(e->conns[i], rc == 0 ? err : &other) < 0))
             rc = -1;
     }
     e->busy_us += clock_mono_us() - start;
