@@ -13,7 +13,7 @@ import subprocess
 import uuid
 
 import type_values
-from common import MARK_TABLE, REPOSITORY, resident_mib, wait_failed, wait_monitoring
+from common import MARK_TABLE, REPOSITORY, resident_mib, start_forward, tree, wait_failed, wait_monitoring
 from harness.compare import NULL
 from harness.daemon import specific, wait_for
 from harness.runner import needs, tags, timeout

@@ -46,16 +46,15 @@ int drain_tick(struct session *s, struct err *err)
     struct drain *d = &s->sync->drain;
     _cleanup_(json_putp)
     struct json_object *request = report_take_drain(s->sync->w->report);
-    const struct binlog_pos *read;
+    struct binlog_pos read;
 
     if (request != NULL)
         drain_ask(d, request);
     if (!d->wanted || s->group == NULL)
         return 0;
     d->to.era = s->cp.pos.era; /* the request knows of no other server than the present one */
-    read = group_position(s->group);
-    if (group_open(s->group) || !pool_idle(s->pool) ||
-        (binlog_pos_cmp(read, &d->to) < 0 && binlog_pos_cmp(&s->cp.pos, &d->to) < 0))
+    read = session_read(s);
+    if (group_open(s->group) || !pool_idle(s->pool) || binlog_pos_cmp(&read, &d->to) < 0)
         return 0;
     FAULT("incr.drain.before");
     if (session_checkpoint(s, err) < 0)

@@ -604,6 +604,19 @@ int session_rebuild(struct session *s, struct ddl_outcome *o, struct err *err)
 
 /* ---- the loop ---- */
 
+struct binlog_pos session_read(const struct session *s)
+{
+    const struct binlog_pos *fed = s->group != NULL ? group_fed(s->group) : NULL;
+    const struct binlog_pos *most = &s->cp.pos;
+
+    if (fed != NULL && binlog_pos_cmp(fed, most) > 0)
+        most = fed;
+    /* within a transaction a mark says no more than what was fed of it */
+    if (s->group != NULL && !group_open(s->group) && binlog_pos_cmp(&s->marked, most) > 0)
+        most = &s->marked;
+    return *most;
+}
+
 /* 1: somebody wants that nothing more is read for now. */
 static int held(struct session *s, struct err *err)
 {
@@ -638,6 +651,7 @@ static int loop(struct session *s, struct err *err)
                                   err) < 0)
                 return -1;
         } else if (r.kind == RECORD_MARK) {
+            s->marked = r.end;
             stats_mark(s, r.mark_us);
         } else if (r.kind == RECORD_ERA) {
             if (era_begin(s, &r, err) < 0)

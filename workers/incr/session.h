@@ -93,8 +93,9 @@ struct session {
     struct xa xa;
     struct pair *pair; /* the sync's */
 
-    int64_t applied_us; /* source time up to which all is applied */
-    uint64_t mark_seq;  /* a mark that waits for this number; 0: none */
+    int64_t applied_us;       /* source time up to which all is applied */
+    struct binlog_pos marked; /* the relay had all of the source up to here, and so have we read */
+    uint64_t mark_seq;        /* a mark that waits for this number; 0: none */
     int64_t mark_us;
     int64_t first_us; /* of the session, for the percentage */
     bool at_end;      /* the reader has seen the end of the relay */
@@ -111,6 +112,13 @@ int session_tick(struct session *s, struct err *err);
 /* session_wait_idle(): until every group given to the lanes is applied. */
 int session_wait_idle(struct session *s, struct err *err);
 int session_checkpoint(struct session *s, struct err *err);
+/*
+ * session_read() - everything of the source before it was read
+ *
+ * Of an idle source there is nothing to read: there the checkpoint tells, or a mark of the relay
+ * (a server that is asked by GTID set passes over what we have, up to its end).
+ */
+struct binlog_pos session_read(const struct session *s);
 /* session_checkpoint_text(): the GTID set into s->cp. */
 int session_checkpoint_text(struct session *s, struct err *err);
 /* session_rebuild(): the catalog as the outcome leaves it, and all that is made of it. Idle only.

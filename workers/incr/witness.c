@@ -354,14 +354,6 @@ void witness_ddl(const struct witness *w, uint64_t seq, const struct statement *
 
 /* ---- the account ---- */
 
-/* Of an idle source nothing has been read: there the checkpoint tells. */
-static struct binlog_pos read_position(const struct session *s)
-{
-    const struct binlog_pos *fed = s->group != NULL ? group_fed(s->group) : NULL;
-
-    return fed != NULL && binlog_pos_cmp(fed, &s->cp.pos) > 0 ? *fed : s->cp.pos;
-}
-
 void witness_tick(struct session *s)
 {
     struct binlog_pos read;
@@ -369,7 +361,7 @@ void witness_tick(struct session *s)
 
     if (s->witness.map == NULL)
         return;
-    read = read_position(s);
+    read = session_read(s);
     lag_ms = (clock_now_us() - s->applied_us) / 1000;
     touch_progress(s->witness.map, &read, s->group != NULL ? group_seq(s->group) : s->cp.seq,
                    s->cp.seq, MAX(lag_ms, (int64_t)0));
@@ -430,7 +422,7 @@ int witness_step(struct session *s, struct err *err)
     }
     if (group_open(s->group) || group_seq(s->group) < least(s))
         return 0;
-    at = read_position(s);
+    at = session_read(s);
     if (h.until && binlog_pos_cmp(&at, &h.pos) < 0) {
         let_go(s); /* of a hold that stood before that place */
         return 0;
