@@ -12,7 +12,7 @@ from planted import Ends, Keyless, Planter, Table
 from test_verify_load import none_invented
 from verifying import VERIFIER, Verification, check
 
-TABLES = [("t_many", "int", 40000), ("t_ci", "ci", 15000), ("t_bin", "bin", 15000), ("t_comp", "composite", 15000)]
+TABLES = [("t_many", "int", 20000), ("t_ci", "ci", 5000), ("t_bin", "bin", 5000), ("t_comp", "composite", 5000)]
 VERIFY, INCR = VERIFIER, "INCR_TRANSFER"
 
 

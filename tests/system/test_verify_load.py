@@ -176,7 +176,7 @@ def test_ddl_meanwhile(env):
     """Columns come and go while the table is being compared: the answer is about the table as it is then."""
     source, target = env.source("mariadb"), env.target("mariadb")
     prepare(source, target, rows=500)
-    tables = [Table("wide_one", "int", 60000), Table("wide_ci", "ci", 20000)]
+    tables = [Table("wide_one", "int", 24000), Table("wide_ci", "ci", 6000)]
     for table in tables:
         table.create(source, "app", 0)
     daemon, project = start_forward(env, source, target, tree(["app"]), verify=True, incr_config=with_ddl(),

@@ -46,7 +46,7 @@ enum {
     PAUSE_LAST_MS = 2000,
     RETRY_FIRST_MS = 200,
     RETRY_LAST_MS = 10 * 1000,
-    STATEMENT_MAX = 96 * 1024 * 1024,
+    STATEMENT_MAX = 320 * 1024 * 1024, /* bytes of a value take two digits each */
     PACKET_DEFAULT = 1024 * 1024,
     PACKET_RESERVE = 1024,
     REBUILD_MAX = 24 * 1024 * 1024,
@@ -122,9 +122,9 @@ static int run_statement(struct mend *m, struct mend_row *row, const struct strb
     if (!strbuf_ok(sql) || sql->len + PACKET_RESERVE > m->packet_max) {
         row->outcome = OUTCOME_REFUSED;
         (void)snprintf(row->message, sizeof(row->message),
-                       "its statement of %zu bytes is longer than the target's "
-                       "max_allowed_packet, or than 96 MiB",
-                       sql->len);
+                       "its statement is longer than the target's max_allowed_packet (%" PRIu64
+                       " bytes), or than 320 MiB: bytes of binary values take two digits each",
+                       (uint64_t)m->packet_max);
         return 0;
     }
     if (exec(m, "SAVEPOINT cw_mend", err) < 0)

@@ -143,12 +143,6 @@ static int wait_shape(struct verifier *f, enum shape *ret, struct err *err)
 
 /* ---- how it is compared ---- */
 
-static void note(struct vtable *t, const char *text)
-{
-    strbuf_adds(&t->note, t->note.len > 0 ? "; " : "");
-    strbuf_adds(&t->note, text);
-}
-
 static void note_left_out(struct vtable *t)
 {
     for (size_t i = 0; i < t->normals->count; i++) {
@@ -203,7 +197,7 @@ static void add_position(struct strbuf *b, const char *what, struct json_object 
 }
 
 /* "equal as of source position bin.000003:4711" */
-static void note_result(struct vtable *t, bool equal)
+static void note_result(struct vtable *t, bool equal, size_t most)
 {
     struct json_object *source = json_get(t->position, "source");
     struct json_object *sink = json_get(t->position, "sink");
@@ -216,8 +210,10 @@ static void note_result(struct vtable *t, bool equal)
             strbuf_adds(&t->note, " and");
         add_position(&t->note, "target", sink);
     }
-    if (t->rows_cut)
-        note(t, "more rows differ than are listed");
+    if (!t->rows_cut)
+        return;
+    strbuf_adds(&t->note, t->note.len > 0 ? "; " : "");
+    strbuf_addf(&t->note, "more rows differ than the %zu that are listed", most);
 }
 
 static void tell_result(struct verifier *f)
@@ -237,7 +233,7 @@ static void tell_result(struct verifier *f)
         tell_table(f, TELL_ERROR, "RUNTIME_EXCEPTION", strbuf_str(&t->note));
         return;
     }
-    note_result(t, differ == 0);
+    note_result(t, differ == 0, f->v->max_rows);
     if (c->rows[END_SOURCE] == 0 && c->rows[END_SINK] == 0)
         result = "BOTH_EMPTY";
     else if (differ == 0)
