@@ -414,9 +414,10 @@ def killed_everywhere(env, source_kind, target_kind):
     strike()
     writer.wait_more(20)
     told = writer.stop()
-    # a counter that sub-step 7 has to raise
-    source.sql(["INSERT INTO app.t_auto (id, val) VALUES (900000, 1)", "DELETE FROM app.t_auto WHERE id = 900000"])
-    drain(daemon, source, target)
+    # a counter that sub-step 7 has to raise; seen to come and go: lanes may be behind the mark of a drain
+    for statement, rows in (("INSERT INTO app.t_auto (id, val) VALUES (900000, 1)", 1), ("DELETE FROM app.t_auto WHERE id = 900000", 0)):
+        source.sql(statement)
+        daemon.wait_for(lambda: target.value("SELECT COUNT(*) FROM app.t_auto WHERE id = 900000") == rows, 30, statement)  # noqa: B023
     target.sql("ALTER TABLE app.t_auto AUTO_INCREMENT = 1")
     for point in KILL_POINTS:
         faults.arm(point)

@@ -7,8 +7,8 @@
 
 #include "base/err.h"
 #include "base/strbuf.h"
-#include "workers/mysql/bounds.h"
 #include "workers/convert/carry.h"
+#include "workers/mysql/bounds.h"
 #include "workers/mysql/conn.h"
 
 struct batch_row {

@@ -5,9 +5,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "workers/convert/carry.h"
 #include "workers/full/batch.h"
 #include "workers/mysql/bounds.h"
-#include "workers/convert/carry.h"
 #include "workers/mysql/control.h"
 #include "workers/throttle.h"
 #include "workers/worker.h"

@@ -6,9 +6,9 @@
 #include <strings.h>
 
 #include "base/json.h"
+#include "workers/convert/fit.h"
 #include "workers/mysql/mapping.h"
 #include "workers/mysql/sqltext.h"
-#include "workers/convert/fit.h"
 #include "workers/schema/schema_priv.h"
 
 #include "base/banned.h"

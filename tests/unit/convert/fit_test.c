@@ -9,8 +9,8 @@
 #include <cmocka.h>
 
 #include "base/json.h"
-#include "workers/mysql/types.h"
 #include "workers/convert/fit.h"
+#include "workers/mysql/types.h"
 
 #include "base/banned.h"
 
