@@ -11,6 +11,16 @@
 bool num_parse_i64(const char *s, int64_t min, int64_t max, int64_t *ret);
 bool num_parse_u64(const char *s, uint64_t max, uint64_t *ret);
 
+/* num_hex_digit(): 0 to 15; -1: it is none. */
+static inline int num_hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
 /*
  * A cursor over bytes from outside: reads past the end give zeros and set `bad`, which sticks, so
  * that a series of reads is checked once.

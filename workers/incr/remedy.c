@@ -79,19 +79,11 @@ struct json_object *remedy_row_json(const struct table *t, const struct value *r
     return o;
 }
 
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                                  : -1;
-}
-
 static bool parse_bits(const char *text, size_t digits, uint64_t *ret)
 {
     *ret = 0;
     for (size_t i = 0; i < digits; i++) {
-        int d = hex_digit(text[i]);
+        int d = num_hex_digit(text[i]);
         if (d < 0)
             return false;
         *ret = *ret * HEX_BASE + (unsigned)d;
@@ -102,7 +94,7 @@ static bool parse_bits(const char *text, size_t digits, uint64_t *ret)
 static bool parse_bytes(const char *text, size_t digits, char *to)
 {
     for (size_t i = 0; i + 1 < digits; i += 2) {
-        int high = hex_digit(text[i]), low = hex_digit(text[i + 1]);
+        int high = num_hex_digit(text[i]), low = num_hex_digit(text[i + 1]);
         if (high < 0 || low < 0)
             return false;
         *to++ = (char)(high * HEX_BASE + low);

@@ -1,5 +1,4 @@
 /* Keys of rows as bytes: their id, and the form in which they come back from the daemon. */
-#include <ctype.h>
 #include <sodium.h>
 #include <string.h>
 
@@ -65,21 +64,13 @@ void row_key_hex(struct strbuf *b, const struct row_key *k)
 
 /* ---- and back: bytes from outside ---- */
 
-static int digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)tolower((unsigned char)c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The bytes of hex digits; NULL: it is none, or memory is gone. */
 static unsigned char *bytes_of(const char *hex, size_t len)
 {
     unsigned char *bytes = malloc(len / 2 + 1);
 
     for (size_t i = 0; bytes != NULL && i + 1 < len; i += 2) {
-        int high = digit(hex[i]), low = digit(hex[i + 1]);
+        int high = num_hex_digit(hex[i]), low = num_hex_digit(hex[i + 1]);
 
         if (high < 0 || low < 0) {
             free(bytes);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/json.h"
+#include "base/num.h"
 #include "workers/verify/verify_priv.h"
 
 #include "base/banned.h"
@@ -222,11 +223,6 @@ static struct json_object *place(const struct bound *hi)
     return o;
 }
 
-static int digit(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* Where it was: what is no bound of this key (the table has changed) is the start. */
 static void place_read(struct vtable *t, const struct key_plan *k, struct bound *ret)
 {
@@ -236,7 +232,7 @@ static void place_read(struct vtable *t, const struct key_plan *k, struct bound 
     struct err none = { 0 };
 
     for (size_t i = 0; hex[i] != '\0' && hex[i + 1] != '\0'; i += 2) {
-        int high = digit(hex[i]), low = digit(hex[i + 1]);
+        int high = num_hex_digit(hex[i]), low = num_hex_digit(hex[i + 1]);
 
         if (high < 0 || low < 0)
             return;

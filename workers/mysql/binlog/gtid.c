@@ -305,17 +305,6 @@ static const char *skip_blanks(const char *p)
     return p;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* A number at *p; 0 and *p unmoved when there is none or it is too large. */
 static uint64_t take_number(const char **p, uint64_t max)
 {
@@ -339,8 +328,8 @@ static bool take_uuid(const char **p, uint8_t uuid[static 16])
 
         if ((i == 4 || i == 6 || i == 8 || i == 10) && *at == '-')
             at++;
-        high = hex_digit(at[0]);
-        low = high < 0 ? -1 : hex_digit(at[1]);
+        high = num_hex_digit(at[0]);
+        low = high < 0 ? -1 : num_hex_digit(at[1]);
         if (low < 0)
             return false;
         uuid[i] = (uint8_t)(high << 4 | low);

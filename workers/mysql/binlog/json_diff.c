@@ -103,15 +103,6 @@ static bool text_at(const struct strbuf *d, size_t at, const char *text)
     return at <= d->len && d->len - at >= len && memcmp(d->data + at, text, len) == 0;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* \uXXXX: the servers write it for control characters only, all below 0x20. */
 static bool add_unicode(struct strbuf *b, const char *s, size_t left)
 {
@@ -120,7 +111,7 @@ static bool add_unicode(struct strbuf *b, const char *s, size_t left)
     if (left < 4)
         return false;
     for (size_t i = 0; i < 4; i++) {
-        int digit = hex_digit(s[i]);
+        int digit = num_hex_digit(s[i]);
 
         if (digit < 0)
             return false;
