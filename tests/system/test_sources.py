@@ -38,7 +38,7 @@ def test_kinds(env):
     for action, name in (("CreatePolarDBDataSource", "polar-1"), ("CreatePilarDBDataSource", "polar-2")):
         daemon.call(action, {"name": name, "intranetAddr": "polar.example:3306", "region": "cn", **ACCOUNT})
     refused(daemon, NOT_SUPPORTED, "CreateRdsPostgreSQLDataSource", {}, "PostgreSQL")
-    for action in ("ListWorkerInstances", "ReleaseWorkerInstance", "GetUploadOssUrl", "StartFullVerify"):
+    for action in ("ListWorkerInstances", "ReleaseWorkerInstance", "GetUploadOssUrl"):
         refused(daemon, NOT_SUPPORTED, action, {}, action)
 
     found = listed(daemon)
