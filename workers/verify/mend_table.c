@@ -109,9 +109,12 @@ static struct mend_table *table_of(struct mend *m, const struct mend_row *row)
 {
     const char *db = json_get_str(row->doc, "db", ""), *name = json_get_str(row->doc, "table", "");
 
-    for (size_t i = 0; i < m->table_count; i++)
-        if (strcmp(m->tables[i].db, db) == 0 && strcmp(m->tables[i].name, name) == 0)
+    for (size_t i = 0; i < m->table_count; i++) {
+        const struct mend_table *t = &m->tables[i];
+
+        if (t->db != NULL && strcmp(t->db, db) == 0 && strcmp(t->name, name) == 0)
             return &m->tables[i];
+    }
     m->tables[m->table_count] = (struct mend_table){ .db = db, .name = name };
     return &m->tables[m->table_count++];
 }
