@@ -15,6 +15,7 @@ from harness import compare
 from harness.daemon import ApiError, specific
 from harness.runner import needs, tags, timeout
 from planted import MISMATCHED, SESSION, SOURCE_ONLY, TARGET_ONLY, Ends, Expected, Keyless, Planter, Table
+from test_metrics import curve
 from test_types import SQL_MODE, charset_groups, columns_sql, expressions_of, read, targets_of
 from verifying import VERIFIER, Verification, check, counts_of, csv_rows, run_by_hand
 
@@ -115,6 +116,9 @@ def find_all(env, kinds, rows=600, target_db="app"):
     scene.start()
     verification = scene.verification
     verification.wait()
+    for metric in ("SOURCE_RPS", "SOURCE_READ_IOPS", "DEST_RPS", "DEST_READ_IOPS"):
+        scene.daemon.wait_for(lambda: any(value > 0 for _, value in curve(scene.daemon, scene.project, VERIFIER, "FULL_VERIFY_" + metric)), 20,
+                              f"FULL_VERIFY_{metric} has been measured")     # noqa: B023
     clean = scene.clean()
     clean.update({("app", name): Expected([], 0 if name == "both_empty" else 7, "BOTH_EMPTY" if name == "both_empty" else None)
                   for name in scene.simple})

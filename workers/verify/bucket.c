@@ -156,7 +156,7 @@ static int walk_pieces(struct pass *p, struct side s[static END_MAX_], struct er
             /* of a list of some buckets nobody knows how many rows were looked at */
             walk_took(&s[end].walk, p->listed_count > 0 ? s[end].walk.want : rows[end], start,
                       pace_want_us(p->f));
-            p->f->v->meters[end].rows += rows[end];
+            meter_rows(p->f, end, rows[end]);
         }
         if (pace_leave(p->f) && rc >= 0)
             return STAGE_STOPPED;

@@ -375,7 +375,7 @@ static int compare(struct multiset *m, struct err *err)
 
     for (unsigned end = 0; end < END_MAX_ && rc == 0; end++) {
         rc = bucket_add(m->buckets[end], m->mask, &r[end], &c->rows[end], err);
-        m->f->v->meters[end].rows += c->rows[end];
+        meter_rows(m->f, end, c->rows[end]);
     }
     result_done(&r[END_SOURCE]);
     result_done(&r[END_SINK]);

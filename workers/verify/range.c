@@ -197,7 +197,7 @@ static int compare_piece(struct piece *p, struct err *err)
             break;
         p->rows[end] = result_u64(&r[end], 0, 0);
         sums[end] = result_u64(&r[end], 1, 0);
-        p->f->v->meters[end].rows += p->rows[end];
+        meter_rows(p->f, end, p->rows[end]);
     }
     drop_results(r);
     if (rc == 0 && (p->rows[0] != p->rows[1] || sums[0] != sums[1]))

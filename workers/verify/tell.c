@@ -93,6 +93,12 @@ void tell_progress(struct verifier *f, struct json_object *at)
 
 /* ---- the step ---- */
 
+void meter_rows(struct verifier *f, enum end end, uint64_t rows)
+{
+    f->v->meters[end].rows += rows;
+    f->v->meters[end].bytes += rows * f->t->tables[end]->avg_row_bytes;
+}
+
 static void add_rates(struct verify *v, struct json_object *info, struct json_object *metrics,
                       double seconds)
 {

@@ -183,6 +183,9 @@ void tell_table(struct verifier *f, enum tell_status status, const char *result,
 /* tell_progress(): the same at most once a second; `at` is what to go on from, taken over. */
 void tell_progress(struct verifier *f, struct json_object *at);
 void tell_report(struct verify *v, bool done); /* the step */
+/* meter_rows(): so many rows of the table at hand were looked at there; of its bytes only the
+ * server knows, so they are told by its average length of a row. */
+void meter_rows(struct verifier *f, enum end end, uint64_t rows);
 
 /* pace.c: how much of the servers we take. */
 int64_t pace_want_us(const struct verifier *f); /* how long a statement should take */
