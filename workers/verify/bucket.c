@@ -16,48 +16,18 @@ enum {
     ROWS_A_BUCKET = 64,
     MASK_MOST = 64 * 1024 - 1,
     LIST_AT_ONCE = 20 * 1000, /* rows of a table that needs no sums first */
-    GROUP_ROWS = 250 * 1000,  /* listed at a time: one more pass for each such group */
-    GROUP_BUCKETS = 20 * 1000,
 };
-
-uint32_t bucket_mask(uint64_t rows, uint64_t each, uint32_t most)
-{
-    uint32_t mask = 15;
-
-    while (mask < most && (uint64_t)mask * each < rows)
-        mask = mask << 1 | 1;
-    return mask;
-}
-
-int bucket_add(struct bucket *to, uint32_t mask, struct result *r, uint64_t *ret_rows,
-               struct err *err)
-{
-    int got;
-
-    *ret_rows = 0;
-    while ((got = result_next(r, err)) == 1) {
-        uint64_t at = result_u64(r, 0, UINT64_MAX);
-
-        if (at > mask)
-            return err_set(err, ERR_DB_QUERY, "a server gave bucket %" PRIu64 " of %" PRIu32, at,
-                           mask);
-        *ret_rows += result_u64(r, 1, 0);
-        to[at].count += result_u64(r, 1, 0);
-        to[at].sum ^= result_u64(r, 2, 0);
-    }
-    return got;
-}
 
 /* What each pass does with one end's piece. */
 struct pass {
     struct verifier *f;
     enum { PASS_TOTAL, PASS_BUCKETS, PASS_ROWS } what;
-    uint32_t mask;
     struct bucket total[END_MAX_];
-    struct bucket *buckets[END_MAX_];
+    struct buckets buckets;
     struct rowset sets[END_MAX_];
     const uint32_t *listed;
     size_t listed_count; /* 0: all rows */
+    uint64_t rows_listed[END_MAX_], differ;
 };
 
 struct side {
@@ -76,9 +46,9 @@ static void add_statement(struct pass *p, struct side *s, enum end end)
     if (p->what == PASS_TOTAL)
         sums_chunk(&s->sql, p->f->t, end, k, where);
     else if (p->what == PASS_BUCKETS)
-        sums_buckets(&s->sql, p->f->t, end, k, where, p->mask);
+        sums_buckets(&s->sql, p->f->t, end, k, where, p->buckets.mask);
     else
-        sums_rows(&s->sql, p->f->t, end, k, where, p->mask, p->listed, p->listed_count);
+        sums_rows(&s->sql, p->f->t, end, k, where, p->buckets.mask, p->listed, p->listed_count);
 }
 
 static int take_piece(struct pass *p, enum end end, struct result *r, uint64_t *ret_rows,
@@ -103,7 +73,7 @@ static int take_piece(struct pass *p, enum end end, struct result *r, uint64_t *
         *ret_rows = total->count - before;
         return 0;
     }
-    return bucket_add(p->buckets[end], p->mask, r, ret_rows, err);
+    return buckets_add(&p->buckets, end, r, ret_rows, err);
 }
 
 /* The next piece of each end that has one, both at once. 1, 0 at the end of both, -1. */
@@ -149,8 +119,7 @@ static int walk_pieces(struct pass *p, struct side s[static END_MAX_], struct er
         for (unsigned end = 0; end < END_MAX_ && rc == 1; end++)
             if (s[end].asked && take_piece(p, end, &r[end], &rows[end], err) < 0)
                 rc = -1;
-        result_done(&r[END_SOURCE]);
-        result_done(&r[END_SINK]);
+        ends_drop_results(r);
         start = clock_mono_us() - start;
         for (unsigned end = 0; end < END_MAX_; end++) {
             /* of a list of some buckets nobody knows how many rows were looked at */
@@ -177,7 +146,7 @@ static int run_pass(struct pass *p, struct err *err)
         struct key_plan k;
 
         key_plan_of(p->f->t->tables[end], &k);
-        s[end].sql.max = s[end].where.max = VERIFY_SQL_MAX;
+        s[end].sql.max = s[end].where.max = ENDS_SQL_MAX;
         rc = walk_start(&s[end].walk, &p->f->ends, end, p->f->t->tables[end], &k, NULL, err);
     }
     if (rc == 0)
@@ -193,9 +162,9 @@ static int run_pass(struct pass *p, struct err *err)
 }
 
 /* Lists the rows of these buckets (none: of all) and judges them. */
-static int list_group(struct pass *p, const uint32_t *buckets, size_t count, uint64_t *io_differ,
-                      uint64_t ret_rows[static END_MAX_], struct err *err)
+static int list_group(void *ctx, const uint32_t *buckets, size_t count, struct err *err)
 {
+    struct pass *p = ctx;
     uint64_t differ = 0;
     int rc;
 
@@ -205,62 +174,28 @@ static int list_group(struct pass *p, const uint32_t *buckets, size_t count, uin
     (void)pthread_mutex_lock(&p->f->v->listing);
     rc = run_pass(p, err);
     for (unsigned end = 0; end < END_MAX_; end++)
-        ret_rows[end] = p->sets[end].count;
+        p->rows_listed[end] = p->sets[end].count;
     if (rc == 0)
         rc = rows_judge(p->f, p->sets, &differ, err);
     rowset_done(&p->sets[END_SOURCE]);
     rowset_done(&p->sets[END_SINK]);
     (void)pthread_mutex_unlock(&p->f->v->listing);
-    *io_differ += differ;
+    p->differ += differ;
     return rc;
 }
 
-static int list_differing(struct pass *p, uint64_t *io_differ, struct err *err)
-{
-    size_t room = (size_t)p->mask + 1, count = 0;
-    _cleanup_(freep)
-    uint32_t *group = calloc(MIN(room, (size_t)GROUP_BUCKETS), sizeof(*group));
-    uint64_t rows = 0, ignored[END_MAX_];
-    int rc = 0;
-
-    if (group == NULL)
-        return err_set(err, ERR_NOMEM, "no memory for %zu buckets", room);
-    for (size_t i = 0; i < room && rc == 0; i++) {
-        const struct bucket *a = &p->buckets[END_SOURCE][i], *b = &p->buckets[END_SINK][i];
-
-        if (a->count == b->count && a->sum == b->sum)
-            continue;
-        group[count++] = (uint32_t)i;
-        rows += MAX(a->count, b->count);
-        if (rows < GROUP_ROWS && count < GROUP_BUCKETS)
-            continue;
-        rc = list_group(p, group, count, io_differ, ignored, err);
-        count = 0;
-        rows = 0;
-    }
-    if (rc == 0 && count > 0)
-        rc = list_group(p, group, count, io_differ, ignored, err);
-    return rc;
-}
-
-static int by_buckets(struct pass *p, uint64_t *io_differ, struct err *err)
+static int by_buckets(struct pass *p, struct err *err)
 {
     uint64_t rows = MAX(p->total[END_SOURCE].count, p->total[END_SINK].count);
-    size_t room;
-    _cleanup_(freep)
-    struct bucket *sums = NULL;
-    int rc;
+    int rc = buckets_new(&p->buckets, buckets_mask(rows, ROWS_A_BUCKET, MASK_MOST), err);
 
-    p->mask = bucket_mask(rows, ROWS_A_BUCKET, MASK_MOST);
-    room = (size_t)p->mask + 1;
-    sums = calloc(room * END_MAX_, sizeof(*sums));
-    if (sums == NULL)
-        return err_set(err, ERR_NOMEM, "no memory for %zu sums", room);
-    p->buckets[END_SOURCE] = sums;
-    p->buckets[END_SINK] = sums + room;
     p->what = PASS_BUCKETS;
-    rc = run_pass(p, err);
-    return rc == 0 ? list_differing(p, io_differ, err) : rc;
+    if (rc == 0)
+        rc = run_pass(p, err);
+    if (rc == 0)
+        rc = buckets_each_group(&p->buckets, list_group, p, err);
+    buckets_done(&p->buckets);
+    return rc;
 }
 
 static void count_rows(struct counts *c, const uint64_t rows[static END_MAX_], uint64_t differ)
@@ -274,22 +209,24 @@ int bucket_verify(struct verifier *f, struct err *err)
 {
     struct pass p = { .f = f };
     struct undo undo = undo_from(f->t);
-    uint64_t differ = 0, rows[END_MAX_] = { 0 };
+    const uint64_t *rows = p.rows_listed;
+    uint64_t total[END_MAX_];
     int rc;
 
     if (f->t->tables[END_SOURCE]->rows_estimate < LIST_AT_ONCE &&
         f->t->tables[END_SINK]->rows_estimate < LIST_AT_ONCE) {
-        rc = list_group(&p, NULL, 0, &differ, rows, err);
+        rc = list_group(&p, NULL, 0, err);
     } else {
         p.what = PASS_TOTAL;
         rc = run_pass(&p, err);
         for (unsigned end = 0; end < END_MAX_; end++)
-            rows[end] = p.total[end].count;
+            total[end] = p.total[end].count;
+        rows = total;
         if (rc == 0 && (rows[0] != rows[1] || p.total[0].sum != p.total[1].sum))
-            rc = by_buckets(&p, &differ, err);
+            rc = by_buckets(&p, err);
     }
     if (rc == 0)
-        count_rows(&f->t->counts, rows, differ);
+        count_rows(&f->t->counts, rows, p.differ);
     else
         undo_do(f->t, &undo);
     return rc;

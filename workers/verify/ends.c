@@ -82,6 +82,23 @@ int ends_ask(struct ends *e, const struct strbuf *const sql[END_MAX_],
     return rc;
 }
 
+int ends_ask_both(struct ends *e, ends_add_fn *add, const void *ctx,
+                  struct result ret[static END_MAX_], struct err *err)
+{
+    _cleanup_(strbuf_done)
+    struct strbuf source = STRBUF(ENDS_SQL_MAX), target = STRBUF(ENDS_SQL_MAX);
+
+    add(&source, ctx, END_SOURCE);
+    add(&target, ctx, END_SINK);
+    return ends_ask(e, (const struct strbuf *const[]){ &source, &target }, ret, err);
+}
+
+void ends_drop_results(struct result r[static END_MAX_])
+{
+    result_done(&r[END_SOURCE]);
+    result_done(&r[END_SINK]);
+}
+
 /* ---- the witness ---- */
 
 static int look(struct ends *e, unsigned end, struct touch_state *ret, struct err *err)

@@ -11,6 +11,8 @@
 #include "workers/touch.h"
 #include "workers/worker.h"
 
+enum { ENDS_SQL_MAX = 16 * 1024 * 1024 };
+
 struct ends {
     struct worker *w;
     struct conn *conns[END_MAX_]; /* NULL: to be opened */
@@ -28,6 +30,11 @@ int ends_connect(struct ends *e, struct err *err);
 /* ends_ask(): a statement to each end at once; buffered results. NULL: that end is not asked. */
 int ends_ask(struct ends *e, const struct strbuf *const sql[END_MAX_],
              struct result ret[static END_MAX_], struct err *err);
+/* ends_ask_both(): the same; `add` writes each end's statement. */
+typedef void ends_add_fn(struct strbuf *sql, const void *ctx, enum end end);
+int ends_ask_both(struct ends *e, ends_add_fn *add, const void *ctx,
+                  struct result ret[static END_MAX_], struct err *err);
+void ends_drop_results(struct result r[static END_MAX_]);
 
 /* ---- the witness ---- */
 

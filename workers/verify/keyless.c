@@ -20,8 +20,6 @@
 enum {
     ROWS_A_BUCKET = 64,
     MASK_MOST = 64 * 1024 - 1,
-    GROUP_ROWS = 250 * 1000,
-    GROUP_BUCKETS = 20 * 1000,
     LEASE_MS = 3000,
     RENEW_MS = 20,
     HELD_WAIT_MS = 60 * 1000,
@@ -184,8 +182,7 @@ static int open_snapshots(struct verifier *f, struct err *err)
 
 struct multiset {
     struct verifier *f;
-    uint32_t mask;
-    struct bucket *buckets[END_MAX_];
+    struct buckets buckets;
     const uint32_t *listed;
     size_t listed_count;
     struct rowset sets[END_MAX_]; /* entries: key NULL, len = how many rows, sum = their hash */
@@ -193,12 +190,10 @@ struct multiset {
     size_t hash_count;
 };
 
-typedef void add_fn(struct strbuf *b, const struct multiset *m, enum end end);
-
 static void add_from(struct strbuf *b, const struct multiset *m, enum end end)
 {
     _cleanup_(strbuf_done)
-    struct strbuf where = STRBUF(VERIFY_SQL_MAX);
+    struct strbuf where = STRBUF(ENDS_SQL_MAX);
     static const struct key_plan none = { 0 };
     static const struct bound no_bound = { 0 };
     const struct table *t = m->f->t->tables[end];
@@ -212,7 +207,7 @@ static void add_from(struct strbuf *b, const struct multiset *m, enum end end)
         return;
     strbuf_adds(b, where.len > 0 ? " AND (" : " WHERE (");
     normals_row(b, m->f->t->normals, end);
-    strbuf_addf(b, " & %" PRIu32 ") IN (", m->mask);
+    strbuf_addf(b, " & %" PRIu32 ") IN (", m->buckets.mask);
     for (size_t i = 0; i < m->listed_count; i++) {
         strbuf_adds(b, i > 0 ? "," : "");
         strbuf_addu(b, m->listed[i]);
@@ -221,35 +216,28 @@ static void add_from(struct strbuf *b, const struct multiset *m, enum end end)
 }
 
 /* Sums, not XOR: a row that is there twice must not cancel itself. */
-static void add_buckets(struct strbuf *b, const struct multiset *m, enum end end)
+static void add_buckets(struct strbuf *b, const void *ctx, enum end end)
 {
+    const struct multiset *m = ctx;
+
     strbuf_adds(b, "SELECT ");
     normals_row(b, m->f->t->normals, end);
-    strbuf_addf(b, " & %" PRIu32 " AS bucket, COUNT(*), SUM(", m->mask);
+    strbuf_addf(b, " & %" PRIu32 " AS bucket, COUNT(*), SUM(", m->buckets.mask);
     normals_row(b, m->f->t->normals, end);
     strbuf_addc(b, ')');
     add_from(b, m, end);
     strbuf_adds(b, " GROUP BY bucket ORDER BY NULL");
 }
 
-static void add_hashes(struct strbuf *b, const struct multiset *m, enum end end)
+static void add_hashes(struct strbuf *b, const void *ctx, enum end end)
 {
+    const struct multiset *m = ctx;
+
     strbuf_adds(b, "SELECT ");
     normals_row(b, m->f->t->normals, end);
     strbuf_adds(b, " AS hash, COUNT(*)");
     add_from(b, m, end);
     strbuf_adds(b, " GROUP BY hash ORDER BY NULL");
-}
-
-static int ask_both(struct multiset *m, add_fn *add, struct result ret[static END_MAX_],
-                    struct err *err)
-{
-    _cleanup_(strbuf_done)
-    struct strbuf source = STRBUF(VERIFY_SQL_MAX), target = STRBUF(VERIFY_SQL_MAX);
-
-    add(&source, m, END_SOURCE);
-    add(&target, m, END_SINK);
-    return ends_ask(&m->f->ends, (const struct strbuf *const[]){ &source, &target }, ret, err);
 }
 
 static int read_hashes(struct rowset *s, struct result *r, struct err *err)
@@ -294,54 +282,26 @@ static void merge_hashes(struct multiset *m)
     }
 }
 
-static int compare_group(struct multiset *m, const uint32_t *buckets, size_t count, struct err *err)
+static int compare_group(void *ctx, const uint32_t *buckets, size_t count, struct err *err)
 {
+    struct multiset *m = ctx;
     struct result r[END_MAX_] = { { 0 }, { 0 } };
     int rc;
 
     m->listed = buckets;
     m->listed_count = count;
     (void)pthread_mutex_lock(&m->f->v->listing);
-    rc = ask_both(m, add_hashes, r, err);
+    rc = ends_ask_both(&m->f->ends, add_hashes, m, r, err);
     for (unsigned end = 0; end < END_MAX_ && rc == 0; end++) {
         rc = read_hashes(&m->sets[end], &r[end], err);
         result_done(&r[end]);
     }
-    result_done(&r[END_SOURCE]);
-    result_done(&r[END_SINK]);
+    ends_drop_results(r);
     if (rc == 0)
         merge_hashes(m);
     rowset_done(&m->sets[END_SOURCE]);
     rowset_done(&m->sets[END_SINK]);
     (void)pthread_mutex_unlock(&m->f->v->listing);
-    return rc;
-}
-
-static int compare_buckets(struct multiset *m, struct err *err)
-{
-    size_t room = (size_t)m->mask + 1, count = 0;
-    _cleanup_(freep)
-    uint32_t *group = calloc(MIN(room, (size_t)GROUP_BUCKETS), sizeof(*group));
-    uint64_t rows = 0;
-    int rc = 0;
-
-    if (group == NULL)
-        return err_set(err, ERR_NOMEM, "no memory for %zu buckets", room);
-    for (size_t i = 0; i < room && rc == 0; i++) {
-        const struct bucket *a = &m->buckets[END_SOURCE][i], *b = &m->buckets[END_SINK][i];
-
-        if (a->count == b->count && a->sum == b->sum)
-            continue;
-        group[count++] = (uint32_t)i;
-        rows += MAX(a->count, b->count);
-        if (rows < GROUP_ROWS && count < GROUP_BUCKETS)
-            continue;
-        rc = compare_group(m, group, count, err);
-        count = 0;
-        rows = 0;
-    }
-    if (rc == 0 && count > 0)
-        rc = compare_group(m, group, count, err);
     return rc;
 }
 
@@ -371,16 +331,15 @@ static int compare(struct multiset *m, struct err *err)
 {
     struct counts *c = &m->f->t->counts;
     struct result r[END_MAX_] = { { 0 }, { 0 } };
-    int rc = ask_both(m, add_buckets, r, err);
+    int rc = ends_ask_both(&m->f->ends, add_buckets, m, r, err);
 
     for (unsigned end = 0; end < END_MAX_ && rc == 0; end++) {
-        rc = bucket_add(m->buckets[end], m->mask, &r[end], &c->rows[end], err);
+        rc = buckets_add(&m->buckets, end, &r[end], &c->rows[end], err);
         meter_rows(m->f, end, c->rows[end]);
     }
-    result_done(&r[END_SOURCE]);
-    result_done(&r[END_SINK]);
+    ends_drop_results(r);
     if (rc == 0)
-        rc = compare_buckets(m, err);
+        rc = buckets_each_group(&m->buckets, compare_group, m, err);
     if (rc == 0)
         c->consistent = c->rows[END_SOURCE] - MIN(c->source_only, c->rows[END_SOURCE]);
     return rc == 0 ? list_rows(m, err) : rc;
@@ -390,21 +349,16 @@ int keyless_verify(struct verifier *f, struct err *err)
 {
     const struct vtable *t = f->t;
     uint64_t rows = MAX(t->tables[END_SOURCE]->rows_estimate, t->tables[END_SINK]->rows_estimate);
-    struct multiset m = { .f = f, .mask = bucket_mask(rows, ROWS_A_BUCKET, MASK_MOST) };
+    struct multiset m = { .f = f };
     struct undo undo = undo_from(f->t);
-    size_t room = (size_t)m.mask + 1;
-    _cleanup_(freep)
-    struct bucket *sums = calloc(room * END_MAX_, sizeof(*sums));
-    int rc;
+    int rc = buckets_new(&m.buckets, buckets_mask(rows, ROWS_A_BUCKET, MASK_MOST), err);
 
-    if (sums == NULL)
-        return err_set(err, ERR_NOMEM, "no memory for %zu sums", room);
-    m.buckets[END_SOURCE] = sums;
-    m.buckets[END_SINK] = sums + room;
-    rc = open_snapshots(f, err);
+    if (rc == 0)
+        rc = open_snapshots(f, err);
     if (rc == 0)
         rc = compare(&m, err);
     end_snapshots(f);
+    buckets_done(&m.buckets);
     if (rc != 0)
         undo_do(f->t, &undo);
     return rc;

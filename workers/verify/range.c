@@ -74,63 +74,46 @@ struct piece {
     size_t bucket_count; /* 0: all rows */
 };
 
-typedef void add_fn(struct strbuf *b, const struct piece *p, enum end end);
-
-/* One statement an end; the results are the caller's. */
-static int ask_both(struct piece *p, add_fn *add, struct result ret[static END_MAX_],
-                    struct err *err)
+static void add_chunk(struct strbuf *b, const void *ctx, enum end end)
 {
-    _cleanup_(strbuf_done)
-    struct strbuf source = STRBUF(VERIFY_SQL_MAX), target = STRBUF(VERIFY_SQL_MAX);
+    const struct piece *p = ctx;
 
-    add(&source, p, END_SOURCE);
-    add(&target, p, END_SINK);
-    return ends_ask(&p->f->ends, (const struct strbuf *const[]){ &source, &target }, ret, err);
-}
-
-static void add_chunk(struct strbuf *b, const struct piece *p, enum end end)
-{
     sums_chunk(b, p->f->t, end, &p->plan->keys[end], strbuf_str(&p->where[end]));
 }
 
-static void add_buckets(struct strbuf *b, const struct piece *p, enum end end)
+static void add_buckets(struct strbuf *b, const void *ctx, enum end end)
 {
+    const struct piece *p = ctx;
+
     sums_buckets(b, p->f->t, end, &p->plan->keys[end], strbuf_str(&p->where[end]), p->mask);
 }
 
-static void add_rows(struct strbuf *b, const struct piece *p, enum end end)
+static void add_rows(struct strbuf *b, const void *ctx, enum end end)
 {
+    const struct piece *p = ctx;
+
     sums_rows(b, p->f->t, end, &p->plan->keys[end], strbuf_str(&p->where[end]), p->mask, p->buckets,
               p->bucket_count);
-}
-
-static void drop_results(struct result r[static END_MAX_])
-{
-    result_done(&r[END_SOURCE]);
-    result_done(&r[END_SINK]);
 }
 
 /* Which buckets differ: 1; 0: none by now; -1. */
 static int find_buckets(struct piece *p, struct err *err)
 {
-    size_t room = (size_t)p->mask + 1;
-    _cleanup_(freep)
-    struct bucket *sums = calloc(room * END_MAX_, sizeof(*sums));
+    _cleanup_(buckets_done)
+    struct buckets sums = { 0 };
     struct result r[END_MAX_] = { { 0 }, { 0 } };
     uint64_t ignored;
-    int rc = sums == NULL ? err_set(err, ERR_NOMEM, "no memory for %zu sums", room) : 0;
+    int rc = buckets_new(&sums, p->mask, err);
 
     if (rc == 0)
-        rc = ask_both(p, add_buckets, r, err);
+        rc = ends_ask_both(&p->f->ends, add_buckets, p, r, err);
     for (unsigned end = 0; end < END_MAX_ && rc == 0; end++)
-        rc = bucket_add(sums + end * room, p->mask, &r[end], &ignored, err);
-    drop_results(r);
+        rc = buckets_add(&sums, end, &r[end], &ignored, err);
+    ends_drop_results(r);
     if (rc < 0)
         return -1;
-    for (size_t i = 0; i < room; i++) {
-        const struct bucket *a = &sums[i], *b = &sums[room + i];
-
-        if (a->count == b->count && a->sum == b->sum)
+    for (size_t i = 0; i <= p->mask; i++) {
+        if (!buckets_differ(&sums, i))
             continue;
         if (p->bucket_count == BUCKETS_LISTED) {
             p->bucket_count = 0;
@@ -145,13 +128,13 @@ static int list_rows(struct piece *p, uint64_t *ret_differ, struct err *err)
 {
     struct rowset sets[END_MAX_] = { { 0 }, { 0 } };
     struct result r[END_MAX_] = { { 0 }, { 0 } };
-    int rc = ask_both(p, add_rows, r, err);
+    int rc = ends_ask_both(&p->f->ends, add_rows, p, r, err);
 
     for (unsigned end = 0; end < END_MAX_ && rc == 0; end++) {
         rc = rowset_read(&sets[end], &r[end], p->f->t->normals->key_count, err);
         result_done(&r[end]);
     }
-    drop_results(r);
+    ends_drop_results(r);
     if (rc == 0)
         rc = rows_judge(p->f, sets, ret_differ, err);
     rowset_done(&sets[END_SOURCE]);
@@ -167,7 +150,7 @@ static int piece_differs(struct piece *p, uint64_t *ret_differ, struct err *err)
 
     p->bucket_count = 0;
     if (rows > LIST_AT_ONCE) {
-        p->mask = bucket_mask(rows, ROWS_A_BUCKET, MASK_MOST);
+        p->mask = buckets_mask(rows, ROWS_A_BUCKET, MASK_MOST);
         rc = find_buckets(p, err);
     }
     if (rc <= 0)
@@ -189,7 +172,7 @@ static int compare_piece(struct piece *p, struct err *err)
     struct counts *c = &p->f->t->counts;
     struct undo undo = undo_from(p->f->t);
     uint64_t sums[END_MAX_] = { 0 }, differ = 0;
-    int rc = ask_both(p, add_chunk, r, err);
+    int rc = ends_ask_both(&p->f->ends, add_chunk, p, r, err);
 
     for (unsigned end = 0; end < END_MAX_ && rc == 0; end++) {
         rc = result_next(&r[end], err) == 1 ? 0 : -1;
@@ -199,7 +182,7 @@ static int compare_piece(struct piece *p, struct err *err)
         sums[end] = result_u64(&r[end], 1, 0);
         meter_rows(p->f, end, p->rows[end]);
     }
-    drop_results(r);
+    ends_drop_results(r);
     if (rc == 0 && (p->rows[0] != p->rows[1] || sums[0] != sums[1]))
         rc = piece_differs(p, &differ, err);
     if (rc != 0) {
@@ -275,7 +258,7 @@ int range_verify(struct verifier *f, const struct range_plan *plan, struct err *
 {
     struct piece p = { .f = f,
                        .plan = plan,
-                       .where = { STRBUF(VERIFY_SQL_MAX), STRBUF(VERIFY_SQL_MAX) } };
+                       .where = { STRBUF(ENDS_SQL_MAX), STRBUF(ENDS_SQL_MAX) } };
     struct walk w = { 0 };
     struct bound lo = { 0 }, hi = { 0 };
     int rc;

@@ -38,15 +38,6 @@ bool verify_leaving(struct verifier *f)
 
 /* ---- which tables ---- */
 
-static bool in_list(struct json_object *list, const struct table *t)
-{
-    for (size_t i = 0; i < json_len(list); i++)
-        if (strcmp(json_get_str(json_at(list, i), "db", ""), t->db) == 0 &&
-            strcmp(json_get_str(json_at(list, i), "table", ""), t->name) == 0)
-            return true;
-    return false;
-}
-
 static struct json_object *find(struct json_object *list, const struct table *t)
 {
     for (size_t i = 0; i < json_len(list); i++)
@@ -113,7 +104,7 @@ static int choose(struct verify *v, struct catalog *c, struct err *err)
     if (v->tables == NULL)
         return err_set(err, ERR_NOMEM, "no memory for %zu tables", c->count);
     for (size_t i = 0; i < c->count; i++) {
-        if ((only != NULL && !in_list(only, c->tables[i])) || in_list(done, c->tables[i]))
+        if ((only != NULL && find(only, c->tables[i]) == NULL) || find(done, c->tables[i]) != NULL)
             continue;
         if (add_table(v, &c->tables[i], err) < 0)
             return -1;

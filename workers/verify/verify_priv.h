@@ -12,7 +12,6 @@
 
 enum {
     VERIFY_THREADS_MAX = 64,
-    VERIFY_SQL_MAX = 16 * 1024 * 1024,
 };
 
 struct counts {
@@ -165,15 +164,25 @@ int rowset_count(struct rowset *s, uint32_t sum, uint32_t count, struct err *err
 int rows_judge(struct verifier *f, struct rowset sets[static END_MAX_], uint64_t *ret_differ,
                struct err *err);
 
-/* bucket.c: sums by bucket; both ends' arrays have mask + 1 places. */
-struct bucket {
-    uint64_t count, sum;
+/* buckets.c: sums by bucket of a hash, of both ends. */
+struct buckets {
+    uint32_t mask; /* of the hash; there are mask + 1 of them */
+    struct bucket {
+        uint64_t count, sum;
+    } * sums[END_MAX_];
 };
-/* bucket_add(): adds a result of sums_buckets(). */
-int bucket_add(struct bucket *to, uint32_t mask, struct result *r, uint64_t *ret_rows,
-               struct err *err);
-/* bucket_mask(): for so many rows, about `each` to a bucket. */
-uint32_t bucket_mask(uint64_t rows, uint64_t each, uint32_t most);
+/* buckets_mask(): for so many rows, about `each` to a bucket. */
+uint32_t buckets_mask(uint64_t rows, uint64_t each, uint32_t most);
+int buckets_new(struct buckets *b, uint32_t mask, struct err *err);
+void buckets_done(struct buckets *b);
+/* buckets_add(): adds a result of sums_buckets(), or one of that shape. */
+int buckets_add(struct buckets *b, enum end end, struct result *r, uint64_t *ret_rows,
+                struct err *err);
+bool buckets_differ(const struct buckets *b, size_t i);
+/* buckets_each_group(): those that differ, by so many that their rows may be held; ends with the
+ * first call that does not return 0. */
+typedef int buckets_fn(void *ctx, const uint32_t *list, size_t count, struct err *err);
+int buckets_each_group(const struct buckets *b, buckets_fn *fn, void *ctx, struct err *err);
 
 /* tell.c */
 enum tell_status { TELL_RUNNING, TELL_FINISHED, TELL_ERROR };

@@ -91,7 +91,7 @@ static int ask_span(struct walk *w, struct ends *e, uint64_t *ret_min, struct er
 
     for (unsigned i = 0; i < ARRAY_SIZE(order); i++) {
         _cleanup_(strbuf_done)
-        struct strbuf sql = STRBUF(VERIFY_SQL_MAX);
+        struct strbuf sql = STRBUF(ENDS_SQL_MAX);
         _cleanup_(bound_done)
         struct bound b = { 0 };
         int got;
@@ -155,7 +155,7 @@ static int next_asked(struct walk *w, struct ends *e, struct bound *hi, struct e
 {
     static const struct bound none = { 0 };
     _cleanup_(strbuf_done)
-    struct strbuf sql = STRBUF(VERIFY_SQL_MAX);
+    struct strbuf sql = STRBUF(ENDS_SQL_MAX);
     int got;
 
     select_key(&sql, w);

@@ -100,9 +100,9 @@ static void pieces_follow_the_time_they_take(void **state)
 static void masks_are_powers_of_two_less_one(void **state)
 {
     (void)state;
-    assert_int_equal(bucket_mask(0, 64, 1023), 15);
-    assert_int_equal(bucket_mask(10000, 64, 1023), 255);
-    assert_int_equal(bucket_mask(UINT64_MAX / 2, 64, 1023), 1023);
+    assert_int_equal(buckets_mask(0, 64, 1023), 15);
+    assert_int_equal(buckets_mask(10000, 64, 1023), 255);
+    assert_int_equal(buckets_mask(UINT64_MAX / 2, 64, 1023), 1023);
 }
 
 int main(void)
