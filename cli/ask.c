@@ -348,3 +348,22 @@ int cli_resolve_body(struct cli *c, struct json_object *body, struct err *err)
         return -1;
     return resolve_member(c, body, "sinkEndpointId", err);
 }
+
+int cli_download(struct cli *c, const char *action, struct json_object *body, const char *file)
+{
+    _cleanup_(json_putp)
+    struct json_object *told = NULL;
+    struct err err = { 0 };
+    int64_t bytes = 0;
+
+    if (client_download(c->client, action, json_text(body), file, &bytes, &err) < 0)
+        return cli_fail(c, &err);
+    if (!c->json) {
+        say("%s: %lld bytes", file, (long long)bytes);
+        return ST_OK;
+    }
+    told = json_object_new_object();
+    json_add_str(told, "file", file);
+    json_add_i64(told, "bytes", bytes);
+    return say_json(told);
+}

@@ -54,6 +54,8 @@ int cli_ask_id(struct cli *c, const char *action, const char *key, const char *i
  */
 int cli_list(struct cli *c, const char *action, struct json_object *body, size_t limit,
              struct json_object **ret, struct err *err);
+/* cli_download(): the answer of `action` into `file`, and says so; the exit status. */
+int cli_download(struct cli *c, const char *action, struct json_object *body, const char *file);
 /* cli_add_password(): "password": Base64 of what file, standard input or terminal gave. */
 int cli_add_password(struct cli *c, struct json_object *body, struct err *err);
 

@@ -95,23 +95,11 @@ int run_conflicts_list(struct cli *c)
 
 int run_conflicts_download(struct cli *c)
 {
-    const char *file = args_get(&c->args, "FILE.zip");
     _cleanup_(json_putp)
     struct json_object *body = NULL;
-    _cleanup_(json_putp)
-    struct json_object *told = NULL;
     struct err err = { 0 };
-    int64_t bytes = 0;
 
-    if (cli_body(c, &body, &err) < 0 ||
-        client_download(c->client, "DownloadConflictData", json_text(body), file, &bytes, &err) < 0)
+    if (cli_body(c, &body, &err) < 0)
         return cli_fail(c, &err);
-    if (!c->json) {
-        say("%s: %lld bytes", file, (long long)bytes);
-        return ST_OK;
-    }
-    told = json_object_new_object();
-    json_add_str(told, "file", file);
-    json_add_i64(told, "bytes", bytes);
-    return say_json(told);
+    return cli_download(c, "DownloadConflictData", body, args_get(&c->args, "FILE.zip"));
 }

@@ -128,23 +128,10 @@ int run_verify_report(struct cli *c)
     const char *file = args_get(&c->args, "FILE");
     _cleanup_(json_putp)
     struct json_object *body = NULL;
-    _cleanup_(json_putp)
-    struct json_object *told = NULL;
     struct err err = { 0 };
-    int64_t bytes = 0;
 
     if (cli_body(c, &body, &err) < 0)
         return cli_fail(c, &err);
     json_add_str(body, "format", ends_with(file, ".csv") ? "CSV" : "HTML");
-    if (client_download(c->client, "DownloadFullVerifyReport", json_text(body), file, &bytes,
-                        &err) < 0)
-        return cli_fail(c, &err);
-    if (!c->json) {
-        say("%s: %lld bytes", file, (long long)bytes);
-        return ST_OK;
-    }
-    told = json_object_new_object();
-    json_add_str(told, "file", file);
-    json_add_i64(told, "bytes", bytes);
-    return say_json(told);
+    return cli_download(c, "DownloadFullVerifyReport", body, file);
 }

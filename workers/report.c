@@ -16,7 +16,12 @@
 
 #include "base/banned.h"
 
-enum { PROGRESS_EVERY_MS = 1000, EXIT_ORPHANED = 3, DDL_SQL_MAX = 64 * 1024 };
+enum {
+    PROGRESS_EVERY_MS = 1000,
+    AGAIN_EVERY_MS = 5000,
+    EXIT_ORPHANED = 3,
+    DDL_SQL_MAX = 64 * 1024,
+};
 
 struct report {
     struct chan *chan;
@@ -30,6 +35,7 @@ struct report {
     _Atomic(struct json_object *) objects;
     pthread_mutex_t stored_lock;
     struct json_object *stored;          /* not taken yet */
+    atomic_int_fast64_t again_told_ms;   /* monotonic, of the last report_again(); 0: none yet */
     atomic_int_fast64_t progress_due_ms; /* monotonic; progress before that is dropped */
 };
 
@@ -175,6 +181,15 @@ bool report_sleep(const struct report *r, int ms)
 
     (void)poll(&p, 1, ms);
     return report_stopping(r);
+}
+
+bool report_back_off(const struct report *r, unsigned tries, int first_ms, int most_ms)
+{
+    int ms = first_ms;
+
+    for (unsigned i = 1; i < tries && ms < most_ms; i++)
+        ms *= 2;
+    return report_sleep(r, MIN(ms, most_ms));
 }
 
 uint64_t report_throttle_rps(const struct report *r)
@@ -393,6 +408,15 @@ void report_error(struct report *r, const struct err *what, bool retrying)
     json_add(m, "error", json_from_err(what));
     json_add_bool(m, "retrying", retrying);
     send_message(r, m);
+}
+
+void report_again(struct report *r, const struct err *what)
+{
+    int_fast64_t now = clock_mono_ms(), told = r->again_told_ms;
+
+    if ((told == 0 || now - told >= AGAIN_EVERY_MS) &&
+        atomic_compare_exchange_strong(&r->again_told_ms, &told, now))
+        report_error(r, what, true);
 }
 
 void report_done(struct report *r, struct json_object *info)

@@ -28,6 +28,9 @@ bool report_stopping(const struct report *r);
 int report_stop_fd(const struct report *r);
 /* report_sleep(): waits `ms` or until stopping; true when stopping. */
 bool report_sleep(const struct report *r, int ms);
+/* report_back_off(): waits before try number `tries` + 1: `first_ms`, twice as long with each try,
+ * `most_ms` at last; true when stopping. */
+bool report_back_off(const struct report *r, unsigned tries, int first_ms, int most_ms);
 
 /* Limits in force now; 0: unlimited. */
 uint64_t report_throttle_rps(const struct report *r);
@@ -74,6 +77,9 @@ void report_endpoint(struct report *r, const char *end, const char *flavour, con
 /* report_message(): any other document of docs/channel.md, with its "t"; taken over. */
 void report_message(struct report *r, struct json_object *m);
 void report_error(struct report *r, const struct err *what, bool retrying);
+/* report_again(): an error that is tried again by itself; told at most every 5 s, from whatever
+ * thread. */
+void report_again(struct report *r, const struct err *what);
 void report_done(struct report *r, struct json_object *info);
 /* report_take_drain(): the newest `drain` since the last call, the caller's; NULL: none. */
 struct json_object *report_take_drain(struct report *r);

@@ -112,7 +112,6 @@ struct copy {
     bool truncate_keyless;    /* nonePkUkTruncateDstTable */
     bool finished;            /* the copy had ended before we came */
     atomic_bool load_allowed; /* LOAD DATA LOCAL works at the target */
-    atomic_llong told_ms;     /* when a retry was reported last */
     struct queue *queue;
     struct throttle *throttle;
     struct permits reading, writing;
@@ -151,8 +150,6 @@ int copy_source_is(struct copy *c, const char *uuid, struct conn *source, struct
 /* copy_cut(): drops a connection whose streamed result is not wanted any more. */
 void copy_cut(struct conn **conn, struct result *r);
 
-/* copy_tell(): reports an error that is tried again, not more often than every few seconds. */
-void copy_tell(struct copy *c, const struct err *err);
 /* copy_pause(): longer with each try; true: the worker is leaving. */
 bool copy_pause(const struct copy *c, unsigned tries);
 

@@ -21,7 +21,7 @@ static int again(struct copy *c, int (*step)(struct copy *c, struct err *err), s
     for (unsigned tries = 1; step(c, err) < 0; tries++) {
         if (!err_retryable(err) || clock_mono_ms() >= until)
             return -1;
-        copy_tell(c, err);
+        report_again(c->w->report, err);
         if (copy_pause(c, tries))
             return STAGE_STOPPED;
         err_reset(err);
@@ -67,7 +67,7 @@ static int prepare(struct worker *w, struct copy **ret, struct err *err)
         }
         if (!err_retryable(err) || clock_mono_ms() >= until)
             return -1;
-        copy_tell(c, err);
+        report_again(c->w->report, err);
         if (copy_pause(c, tries))
             return STAGE_STOPPED;
         err_reset(err);

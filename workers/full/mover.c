@@ -11,7 +11,6 @@ enum {
     PROGRESS_MS = 250,
     PAUSE_FIRST_MS = 100,
     PAUSE_LAST_MS = 10 * 1000,
-    TELL_EVERY_MS = 5000,
     RETRIES_QUIET = 3, /* a few deadlocks are nothing to tell anybody */
 };
 
@@ -40,22 +39,9 @@ int copy_open(struct copy *c, enum end end, struct conn **ret, struct err *err)
     return -1;
 }
 
-void copy_tell(struct copy *c, const struct err *err)
-{
-    long long now = clock_mono_ms(), told = c->told_ms;
-
-    if ((told == 0 || now - told >= TELL_EVERY_MS) &&
-        atomic_compare_exchange_strong(&c->told_ms, &told, now))
-        report_error(c->w->report, err, true);
-}
-
 bool copy_pause(const struct copy *c, unsigned tries)
 {
-    int ms = PAUSE_FIRST_MS;
-
-    for (unsigned i = 1; i < tries && ms < PAUSE_LAST_MS; i++)
-        ms *= 2;
-    (void)report_sleep(c->w->report, MIN(ms, (int)PAUSE_LAST_MS));
+    (void)report_back_off(c->w->report, tries, PAUSE_FIRST_MS, PAUSE_LAST_MS);
     return copy_leaving(c);
 }
 
@@ -134,7 +120,7 @@ static bool try_again(struct mover *m, unsigned tries, int64_t until, struct err
         drop_connections(m); /* which of the two it was does not matter: both are cheap */
     log_err(LOG_WARN, "full", "work_again", err);
     if (err->code != ERR_DB_RETRY || tries > RETRIES_QUIET)
-        copy_tell(c, err);
+        report_again(c->w->report, err);
     return !copy_pause(c, tries);
 }
 

@@ -444,16 +444,13 @@ static size_t choose(struct mend *m, enum mend_state state, struct mend_row **re
 static bool rest(struct mend *m, struct mend_row *const *rows, size_t count)
 {
     unsigned tries = m->blind_since != 0;
-    int ms = PAUSE_FIRST_MS;
 
     for (size_t i = 0; i < count; i++)
         if (rows[i]->state == MEND_OPEN || rows[i]->state == MEND_IN_THE_WAY)
             tries = MAX(tries, rows[i]->tries);
     if (tries == 0)
         return report_stopping(m->w->report);
-    for (unsigned i = 1; i < tries && ms < PAUSE_LAST_MS; i++)
-        ms *= 2;
-    return report_sleep(m->w->report, MIN(ms, (int)PAUSE_LAST_MS));
+    return report_back_off(m->w->report, tries, PAUSE_FIRST_MS, PAUSE_LAST_MS);
 }
 
 /* 0, STAGE_STOPPED, -1. */

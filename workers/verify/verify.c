@@ -19,7 +19,6 @@ enum {
     WAIT_MS = 250,
     PAUSE_FIRST_MS = 100,
     PAUSE_LAST_MS = 10 * 1000,
-    TELL_EVERY_MS = 5000,
     WORKERS_DEFAULT = 4,
     BATCH_DEFAULT = 200,
     ROWS_DEFAULT = 1000,
@@ -139,25 +138,6 @@ static void fail(struct verify *v, const struct err *err)
     (void)pthread_mutex_unlock(&v->lock);
 }
 
-static void tell_retry(struct verify *v, const struct err *err)
-{
-    long long now = clock_mono_ms(), told = v->told_ms;
-
-    if ((told == 0 || now - told >= TELL_EVERY_MS) &&
-        atomic_compare_exchange_strong(&v->told_ms, &told, now))
-        report_error(v->w->report, err, true);
-}
-
-/* Longer with each try; true: leaving. */
-static bool pause_for(struct verify *v, unsigned tries)
-{
-    int ms = PAUSE_FIRST_MS;
-
-    for (unsigned i = 1; i < tries && ms < PAUSE_LAST_MS; i++)
-        ms *= 2;
-    return report_sleep(v->w->report, MIN(ms, (int)PAUSE_LAST_MS));
-}
-
 static int prepare(struct verify *v, struct err *err)
 {
     int64_t until = clock_mono_ms() + (int64_t)v->w->task->retry_minutes * 60 * 1000;
@@ -165,8 +145,8 @@ static int prepare(struct verify *v, struct err *err)
     for (unsigned tries = 1; prepare_once(v, err) < 0; tries++) {
         if (!err_retryable(err) || clock_mono_ms() >= until)
             return -1;
-        tell_retry(v, err);
-        if (pause_for(v, tries))
+        report_again(v->w->report, err);
+        if (report_back_off(v->w->report, tries, PAUSE_FIRST_MS, PAUSE_LAST_MS))
             return STAGE_STOPPED;
         err_reset(err);
     }
@@ -220,9 +200,10 @@ static bool do_table(struct verifier *f, struct vtable *t)
         if (!err_retryable(&err) || clock_mono_ms() >= until)
             break;
         log_err(LOG_WARN, "verify", "table_again", &err);
-        tell_retry(v, &err);
+        report_again(v->w->report, &err);
         ends_drop(&f->ends);
-        if (pause_for(v, tries) || verify_leaving(f))
+        if (report_back_off(v->w->report, tries, PAUSE_FIRST_MS, PAUSE_LAST_MS) ||
+            verify_leaving(f))
             return false;
         err_reset(&err);
     }

@@ -64,7 +64,6 @@ struct verify {
     unsigned running;
     bool failed;
     struct err error;
-    atomic_llong told_ms; /* when a retry was reported last */
     struct {
         int64_t at_ms;
         uint64_t rows[END_MAX_], bytes[END_MAX_];
