@@ -56,6 +56,7 @@ static bool is_utf8(const struct column *c)
 static void add_shown(struct strbuf *b, const struct column *c)
 {
     const char *before = "", *after = "";
+    bool cut = false;
 
     switch (c->kind) {
     case CK_CHAR:
@@ -64,6 +65,7 @@ static void add_shown(struct strbuf *b, const struct column *c)
     case CK_JSON:
         before = is_utf8(c) ? "LEFT(" : "LEFT(CONVERT(";
         after = is_utf8(c) ? "" : " USING utf8mb4)";
+        cut = true;
         break;
     case CK_ENUM:
     case CK_SET:
@@ -77,6 +79,7 @@ static void add_shown(struct strbuf *b, const struct column *c)
     case CK_VECTOR:
         before = "LEFT(CAST(";
         after = " AS BINARY)";
+        cut = true;
         break;
     case CK_FLOAT: /* all its digits: carry.h */
         before = "(";
@@ -93,7 +96,7 @@ static void add_shown(struct strbuf *b, const struct column *c)
     strbuf_adds(b, before);
     sql_name(b, c->name);
     strbuf_adds(b, after);
-    if (strncmp(before, "LEFT", 4) == 0)
+    if (cut)
         strbuf_addf(b, ", %d)", VALUE_MAX + 1);
 }
 
