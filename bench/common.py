@@ -19,9 +19,11 @@ the median of the rounds' ratios.
 """
 
 import argparse
+import base64
 import contextlib
 import datetime
 import fcntl
+import http.client
 import json
 import os
 import platform
@@ -68,11 +70,13 @@ class Server(servers.Server):
     def settle(self):
         """Write out what a run left behind, so that the next one does not pay for it. Drops the binlog where nobody reads it."""
         self.sql("RESET BINARY LOGS AND GTIDS" if self.kind == "mysql97" else "RESET MASTER")
-        self.sql("SET GLOBAL innodb_max_dirty_pages_pct = 0")
+        names = ("innodb_max_dirty_pages_pct", "innodb_io_capacity_max", "innodb_io_capacity")
+        before = self.sql(f"SELECT {', '.join('@@GLOBAL.' + name for name in names)}")[0]
+        self.sql([f"SET GLOBAL {name} = {value}" for name, value in zip(names, (0, 100000, 100000))])
         end = time.monotonic() + 60
         while time.monotonic() < end and int(self.sql("SHOW GLOBAL STATUS LIKE 'Innodb_buffer_pool_pages_dirty'")[0][1]) > 50:
-            time.sleep(0.1)
-        self.sql("SET GLOBAL innodb_max_dirty_pages_pct = 90")
+            time.sleep(0.05)
+        self.sql([f"SET GLOBAL {name} = {value}" for name, value in zip(reversed(names), reversed(before))])
 
 
 def interrupted(_number, _frame):
@@ -99,6 +103,41 @@ def causewayd(directory, args=()):
         yield daemon
     finally:
         daemon.destroy()
+
+
+class Poll:
+    """Asks one daemon over one connection for as little of this machine's time as may be: no look into openapi.yaml."""
+
+    def __init__(self, daemon):
+        made = daemon.credentials
+        token = base64.b64encode(f"{made['username']}:{made['password']}".encode()).decode()
+        self.daemon, self.headers = daemon, {"Authorization": f"Basic {token}", "Content-Type": "application/json"}
+        self.connection = http.client.HTTPConnection(*daemon.address, timeout=60)
+
+    def call(self, action, **body):
+        """The data of the answer."""
+        self.connection.request("POST", f"/api/v2?Action={action}", json.dumps(body), self.headers)
+        answer = json.loads(self.connection.getresponse().read())
+        if not answer.get("success"):
+            raise daemons.ApiError(action, answer)
+        return answer.get("data")
+
+    def wait(self, project, reached, what, seconds=3600, interval=0.05):
+        """Until reached({step's name: step}) is true, which is returned; fails at once when a step has failed."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            steps = {step["name"]: step for step in self.call("DescribeProjectSteps", id=project)}
+            if any(step["status"] == "FAILED" for step in steps.values()):
+                raise RuntimeError(f"a step failed while waiting: {what}\n{self.daemon.explain()}")
+            answer = reached(steps)
+            if answer:
+                return answer
+            time.sleep(interval)
+        raise RuntimeError(f"not within {seconds} s: {what}\n{self.daemon.explain()}")
+
+    def wait_finished(self, project):
+        """Until all steps are through: of a project that ends by itself."""
+        return self.wait(project, lambda steps: all(step["status"] == "FINISHED" for step in steps.values()), "all steps have finished")
 
 
 # ------------------------------------------------------------------------------------------ meters
@@ -167,7 +206,7 @@ class Meter:
 
     daemon: the product does the work; without one it is done by programs that this process starts with meter.run() or
     meter.spawn(), or by the servers alone. Figures: seconds, sourceCpu, targetCpu, toolCpu (seconds), toolPeakMiB (largest worker or
-    program), binlogBytes (at the target).
+    program; of the product workerPeakMiB, too), binlogBytes (at the target).
     """
 
     def __init__(self, source, target, daemon=None):
@@ -191,6 +230,8 @@ class Meter:
         if kind is None:
             self.figures = {"seconds": seconds, **{name: value - self.before[name] for name, value in self._now().items()},
                             "toolPeakMiB": peak}
+            if self.daemon:
+                self.figures["workerPeakMiB"] = peak
 
     def _now(self):
         return {"sourceCpu": cpu_seconds(self.source.pid), "targetCpu": cpu_seconds(self.target.pid),
