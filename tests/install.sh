@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# install.sh build|test: installs the Debian packages that building, or building and testing, needs. Quiet; only what
+# install.sh build|demo|test|bench: installs the Debian packages that building, and what comes on top of it, needs. Quiet; only what
 # is missing. Works as root and as a user with sudo. docs/dependencies.md says what each is for.
 set -euo pipefail
 
 BUILD="gcc make cmake ninja-build pkg-config libmicrohttpd-dev libmariadb-dev libsqlite3-dev libjson-c-dev
        libcurl4-openssl-dev libsodium-dev libgnutls28-dev zlib1g-dev libzstd-dev"
 DEMO="python3 python3-pymysql python3-cryptography curl procps"   # servers: tests/servers/scratch.sh
+BENCH="python3-yaml python3-jsonschema mydumper percona-toolkit iproute2 git"
 TEST="libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev python3-yaml python3-jsonschema percona-toolkit
       man-db mandoc zsh libxml2-utils"
 
@@ -47,7 +48,8 @@ case "${1:-build}" in
     build) wanted=$BUILD ;;
     demo) wanted="$BUILD $DEMO" ;;
     test) wanted="$BUILD $DEMO $TEST" ;;
-    *) echo "usage: install.sh build|demo|test" >&2; exit 2 ;;
+    bench) wanted="$BUILD $DEMO $BENCH" ;;
+    *) echo "usage: install.sh build|demo|test|bench" >&2; exit 2 ;;
 esac
 # shellcheck disable=SC2086 # the lists are split on purpose
 absent=$(missing $wanted)
