@@ -136,16 +136,19 @@ class Bench:
         self.plain()
         rounds = []
         for number in range(self.options.rounds):
-            plain, cpu0 = self.plain(), self.cpu()
+            before = self.cpu()
+            plain, between = self.plain(), self.cpu()
             seconds, peak = self.verify()
+            after = self.cpu()
             rounds.append({"plain": plain, "verify": seconds, "ratio": seconds / plain, "peakMiB": round(peak, 1),
-                           "serverCpu": [round(after - before, 2) for before, after in zip(cpu0, self.cpu())]})
-            say(f"equal {number + 1}: plain {plain:.2f} s, verification {seconds:.2f} s, ratio {seconds / plain:.2f}")
+                           "plainCpu": round(between - before, 2), "verifyCpu": round(after - between, 2)})
+            say(f"equal {number + 1}: plain {plain:.2f} s, verification {seconds:.2f} s, ratio {seconds / plain:.2f};"
+                f" CPU of the servers {between - before:.2f} and {after - between:.2f} s")
         return rounds
 
     def cpu(self):
         """CPU seconds of both servers so far."""
-        return [cpu_seconds(server.pid) for server in (self.source, self.target)]
+        return sum(cpu_seconds(server.pid) for server in (self.source, self.target))
 
     # -- beside incremental
 

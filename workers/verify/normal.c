@@ -13,7 +13,6 @@ enum {
     EXPR_MAX = 256 * 1024,
     /* CONCAT_WS() gives NULL for more than max_allowed_packet; the lowest in use is 1 MiB */
     JOINED_MAX = 512 * 1024,
-    FLAGS_A_NUMBER = 62,
 };
 
 /* Separators. No number and no UTF-8 text holds the byte 0xff. With two columns or more that may
@@ -21,6 +20,9 @@ enum {
  * equal by chance. */
 #define SEPARATOR "_binary 0xFF"
 #define LONG_SEPARATOR "_binary 0xFF9C1E72D4A65B38"
+/* Cast: MariaDB would give IFNULL(number, literal) the session's character set. */
+#define SHORT_NULL "CAST(_binary 0xFE AS BINARY)"
+#define LONG_NULL "CAST(_binary 0xFE31B7C80D5A9264 AS BINARY)"
 
 /* ---- columns ---- */
 
@@ -208,44 +210,23 @@ static size_t choose_first(const struct joined *j)
     return first;
 }
 
-static const char *separator(const struct joined *j)
+/* Values may hold any byte: what stands between and for them has to be longer than one. */
+static bool is_wild(const struct joined *j)
 {
-    unsigned wild = 0;
-
     for (size_t i = 0; i < joined_count(j); i++)
-        wild += joined_at(j, i) != NULL && joined_at(j, i)->any_byte;
-    return wild < 2 ? SEPARATOR : LONG_SEPARATOR;
+        if (joined_at(j, i) != NULL && joined_at(j, i)->any_byte)
+            return true;
+    return false;
 }
 
-/* ", (`a` IS NULL) | (`c` IS NULL) << 2": a bit for each column that may be NULL at either end. */
-static void add_flags(struct strbuf *b, const struct joined *j)
+/* CONCAT_WS leaves NULLs out: they become bytes that no value has. (Bits of IS NULL in a further
+ * argument cost half as much again as all the rest.) */
+static void add_sum(struct strbuf *b, const struct joined *j, const struct normal *c)
 {
-    unsigned bit = 0;
-    bool open = false;
-
-    for (size_t i = 0; i < joined_count(j); i++) {
-        const struct normal *c = joined_at(j, i);
-
-        if (c == NULL || !c->nullable)
-            continue;
-        if (bit % FLAGS_A_NUMBER == 0) {
-            strbuf_adds(b, ", 0");
-            open = false;
-        }
-        if (c->ends[j->end]->nullable) {
-            if (open)
-                strbuf_adds(b, " | ");
-            else
-                strbuf_truncate(b, b->len - 1);
-            open = true;
-            strbuf_addc(b, '(');
-            sql_name(b, c->ends[j->end]->name);
-            strbuf_adds(b, " IS NULL)");
-            if (bit % FLAGS_A_NUMBER > 0)
-                strbuf_addf(b, " << %u", bit % FLAGS_A_NUMBER);
-        }
-        bit++;
-    }
+    if (c->ends[j->end]->nullable)
+        strbuf_addf(b, "IFNULL(%s, %s)", c->sum[j->end], is_wild(j) ? LONG_NULL : SHORT_NULL);
+    else
+        strbuf_adds(b, c->sum[j->end]);
 }
 
 /* A key of one column, mostly: there is nothing to join, and nothing that could be NULL. */
@@ -269,15 +250,17 @@ static void add_joined(struct strbuf *b, const struct joined *j)
         strbuf_addf(b, "CRC32(%s)", joined_at(j, first)->sum[j->end]);
         return;
     }
-    strbuf_addf(b, "CRC32(CONCAT_WS(%s, CAST(%s AS BINARY)", separator(j),
-                joined_at(j, first)->sum[j->end]);
+    strbuf_addf(b, "CRC32(CONCAT_WS(%s, CAST(", is_wild(j) ? LONG_SEPARATOR : SEPARATOR);
+    add_sum(b, j, joined_at(j, first));
+    strbuf_adds(b, " AS BINARY)");
     for (size_t i = 0; i < joined_count(j); i++) {
         const struct normal *c = joined_at(j, i);
 
-        if (c != NULL && i != first)
-            strbuf_addf(b, ", %s", c->sum[j->end]);
+        if (c == NULL || i == first)
+            continue;
+        strbuf_adds(b, ", ");
+        add_sum(b, j, c);
     }
-    add_flags(b, j);
     strbuf_adds(b, "))");
 }
 

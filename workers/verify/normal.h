@@ -68,8 +68,9 @@ void normal_equals(struct strbuf *b, const struct normal *n, enum end end, const
  * normals_row() - appends one expression that is the same number at both ends exactly for equal
  * rows (but for 1 of 2^32), and is never NULL: CRC32 over all `sum`s, framed
  *
- * The form that was measured to be cheap: CONCAT_WS(_binary 0xFF, CAST(first AS BINARY), second, …,
- * flags of NULLs): one binary argument makes the server join bytes without converting.
+ * The form that was measured to be cheap: CONCAT_WS(_binary 0xFF, CAST(first AS BINARY),
+ * IFNULL(second, _binary 0xFE), …): one binary argument makes the server join bytes without
+ * converting.
  */
 void normals_row(struct strbuf *b, const struct normals *n, enum end end);
 /* normals_key(): the same over the key's columns. */

@@ -37,16 +37,14 @@ void sums_where(struct strbuf *b, const struct vtable *t, enum end end, const st
 
 /*
  * XOR of CRCs alone is linear: two rows that have swapped values of one length would cancel. The
- * factor, another number for each key and odd, so that no bit is lost, undoes that; the product of
- * two 32-bit numbers is exact. The key's columns are in both.
+ * outer CRC is that of the inner one's decimal digits, which no linear function gives. The key's
+ * columns are in the row.
  */
 static void add_sum(struct strbuf *b, const struct vtable *t, enum end end)
 {
-    strbuf_adds(b, "COUNT(*), BIT_XOR(");
+    strbuf_adds(b, "COUNT(*), BIT_XOR(CRC32(");
     normals_row(b, t->normals, end);
-    strbuf_adds(b, " * (");
-    normals_key(b, t->normals, end);
-    strbuf_adds(b, " | 1))");
+    strbuf_adds(b, "))");
 }
 
 void sums_chunk(struct strbuf *b, const struct vtable *t, enum end end, const struct key_plan *k,
