@@ -355,21 +355,51 @@ static int write_rows(struct mend *m, struct mend_row **rows, size_t count, bool
     return 0;
 }
 
+static bool gets_on(const struct ends *e, const struct moment *a, const struct moment *b)
+{
+    for (unsigned end = 0; end < END_MAX_; end++)
+        if (e->maps[end] != NULL && (a->at[end].generation != b->at[end].generation ||
+                                     binlog_pos_cmp(&a->at[end].read, &b->at[end].read) != 0))
+            return true;
+    return false;
+}
+
+/*
+ * Nothing is locked while incremental is far behind: it would only be kept from catching up. 1 and
+ * what is applied by now; 0: it does not get on, or stopping; -1.
+ */
+static int wait_caught_up(struct mend *m, struct moment *ret, struct err *err)
+{
+    struct moment before;
+    int got = ends_moment(&m->ends, &before, err);
+
+    while (got == 1 && (got = ends_read_on(&m->ends, &before, READ_ON_MS, err)) == 0 &&
+           !report_stopping(m->w->report)) {
+        struct moment now;
+
+        got = ends_moment(&m->ends, &now, err);
+        if (got == 1)
+            got = gets_on(&m->ends, &before, &now);
+        before = now;
+    }
+    if (got == 0)
+        note_sight(m, false);
+    return got == 1 ? ends_moment(&m->ends, ret, err) : got;
+}
+
 /* One transaction over these rows; their outcomes are set. */
 static int transaction(struct mend *m, struct mend_row **rows, size_t count, bool anew,
                        struct err *err)
 {
     struct moment a;
-    int got = ends_moment(&m->ends, &a, err), rc;
+    int got = wait_caught_up(m, &a, err), rc;
 
     if (got < 0)
         return -1;
     for (size_t i = 0; i < count; i++)
         rows[i]->outcome = OUTCOME_AGAIN;
-    if (got == 0) {
-        note_sight(m, false);
+    if (got == 0)
         return 0;
-    }
     if (!m->source_waits && report_sleep(m->w->report, SEEN_MS))
         return 0;
     rc = write_rows(m, rows, count, anew, err);
