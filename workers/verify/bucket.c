@@ -171,7 +171,7 @@ static int list_group(void *ctx, const uint32_t *buckets, size_t count, struct e
     p->what = PASS_ROWS;
     p->listed = buckets;
     p->listed_count = count;
-    (void)pthread_mutex_lock(&p->f->v->listing);
+    pace_listing_enter(p->f);
     rc = run_pass(p, err);
     for (unsigned end = 0; end < END_MAX_; end++)
         p->rows_listed[end] = p->sets[end].count;
@@ -179,7 +179,7 @@ static int list_group(void *ctx, const uint32_t *buckets, size_t count, struct e
         rc = rows_judge(p->f, p->sets, &differ, err);
     rowset_done(&p->sets[END_SOURCE]);
     rowset_done(&p->sets[END_SINK]);
-    (void)pthread_mutex_unlock(&p->f->v->listing);
+    pace_listing_leave(p->f);
     p->differ += differ;
     return rc;
 }

@@ -290,7 +290,7 @@ static int compare_group(void *ctx, const uint32_t *buckets, size_t count, struc
 
     m->listed = buckets;
     m->listed_count = count;
-    (void)pthread_mutex_lock(&m->f->v->listing);
+    pace_listing_enter(m->f);
     rc = ends_ask_both(&m->f->ends, add_hashes, m, r, err);
     for (unsigned end = 0; end < END_MAX_ && rc == 0; end++) {
         rc = read_hashes(&m->sets[end], &r[end], err);
@@ -301,7 +301,7 @@ static int compare_group(void *ctx, const uint32_t *buckets, size_t count, struc
         merge_hashes(m);
     rowset_done(&m->sets[END_SOURCE]);
     rowset_done(&m->sets[END_SINK]);
-    (void)pthread_mutex_unlock(&m->f->v->listing);
+    pace_listing_leave(m->f);
     return rc;
 }
 

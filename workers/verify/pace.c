@@ -35,6 +35,22 @@ bool pace_leave(struct verifier *f)
     if (f->slow) {
         (void)report_sleep(f->v->w->report, (int)MIN(used_ms * REST_TIMES, (int64_t)REST_MS_MAX));
         (void)pthread_mutex_unlock(&f->v->slow);
+        f->slow = false;
     }
     return verify_leaving(f);
+}
+
+void pace_listing_enter(struct verifier *f)
+{
+    /* always taken before `slow`: who holds the one must never wait for the other the other way */
+    if (f->slow)
+        (void)pthread_mutex_unlock(&f->v->slow);
+    (void)pthread_mutex_lock(&f->v->listing);
+    if (f->slow)
+        (void)pthread_mutex_lock(&f->v->slow);
+}
+
+void pace_listing_leave(struct verifier *f)
+{
+    (void)pthread_mutex_unlock(&f->v->listing);
 }

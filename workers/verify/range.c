@@ -157,10 +157,10 @@ static int piece_differs(struct piece *p, uint64_t *ret_differ, struct err *err)
         return rc;
     many = rows > MANY_ROWS && p->bucket_count == 0;
     if (many)
-        (void)pthread_mutex_lock(&p->f->v->listing);
+        pace_listing_enter(p->f);
     rc = list_rows(p, ret_differ, err);
     if (many)
-        (void)pthread_mutex_unlock(&p->f->v->listing);
+        pace_listing_leave(p->f);
     return rc;
 }
 

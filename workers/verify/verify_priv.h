@@ -200,5 +200,8 @@ int64_t pace_want_us(const struct verifier *f); /* how long a statement should t
 void pace_enter(struct verifier *f);
 /* pace_leave(): after a statement; rests. True: leaving. */
 bool pace_leave(struct verifier *f);
+/* pace_listing_enter(): many rows are held in memory from now on; inside a statement or not. */
+void pace_listing_enter(struct verifier *f);
+void pace_listing_leave(struct verifier *f);
 
 #endif
