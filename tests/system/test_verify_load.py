@@ -1,5 +1,7 @@
 """Full verification while both ends are written: what was planted is found exactly, nothing else ever is."""
 
+import time
+
 import storm
 from common import assert_equal_soon, drain, prepare, start_forward, tree, wait_monitoring
 from ddl_steps import with_ddl
@@ -10,6 +12,29 @@ from two_way import Pair
 from verifying import Verification, check, counts_of
 
 STILL = [("still", "int", 3000), ("still_ci", "ci", 1500)]      # tables that no load touches
+
+
+class Governor:
+    """Keeps the load at what the machine carries: whoever writes faster than incremental applies waits for it, as a
+    verification does; without end, if the writing has none."""
+
+    FAR, NEAR, LOOK = 8, 3, 0.5         # seconds; the checkpoint that the lag is taken from is told every few
+
+    def __init__(self, daemon, projects, loads):
+        self.daemon, self.projects, self.loads = daemon, projects, loads
+        self.looked, self.pauses, self.paused = 0, 0, False
+
+    def __call__(self):
+        if time.monotonic() - self.looked < self.LOOK:
+            return
+        self.looked = time.monotonic()
+        lag = max(self.daemon.project(project)["extraInfo"]["syncDelay"] or 0 for project in self.projects)
+        if self.paused == (lag > (self.NEAR if self.paused else self.FAR)):
+            return
+        self.paused = not self.paused
+        self.pauses += self.paused
+        for load in self.loads:
+            (load.pause if self.paused else load.resume)()
 
 
 def make_still(source):
@@ -53,8 +78,9 @@ def one_way(env, kinds, runs=2):
     tables = make_still(source)
     daemon, project = start_forward(env, source, target, tree(["app"]), verify=True)
     wait_monitoring(daemon, project)
-    verification = Verification(daemon, project)
     loads = [env.load(source, "app", rate=120), storm.Storm(source, "app", rate=180, directory=env.dir + "/storm")]
+    governor = Governor(daemon, [project], loads)
+    verification = Verification(daemon, project, governor)
     env.cleanup(loads[1].stop, False)
     loads[1].start()
     for load in loads:
@@ -66,7 +92,7 @@ def one_way(env, kinds, runs=2):
     verified_under_load(verification, expected, runs)
     verification.apply()
     verified_under_load(verification, {("app", table.name): Expected([], table.rows) for table in tables}, 1)
-    print(f"    {sum(load.committed for load in loads)} transactions meanwhile", flush=True)
+    print(f"    {sum(load.committed for load in loads)} transactions meanwhile, {governor.pauses} pauses", flush=True)
     for load in loads:
         load.stop()
     drain(daemon, source, target)
@@ -117,7 +143,8 @@ def two_way(env, kinds, runs=2):
         loads[-1].start()
     for load in loads:
         load.wait_committed(30)
-    verification = Verification(pair.daemon, pair.forward)
+    governor = Governor(pair.daemon, [pair.forward, pair.reverse], loads)
+    verification = Verification(pair.daemon, pair.forward, governor)
     clean = {("app", table.name): Expected([], table.rows) for table in tables}
     verified_under_load(verification, clean, runs)
     ends = Ends(pair.source, pair.target, "app", "app")
@@ -135,7 +162,7 @@ def two_way(env, kinds, runs=2):
     made = [group for group in pair.groups("b") if names & {row.table for row in group.rows}]
     assert made and all(group.marked() and group.lanes() == 1 for group in made), [group for group in made if not group.marked()][:2]
     assert {table.name: compare_rows(pair.source, table) for table in tables} == before
-    print(f"    {sum(load.committed for load in loads)} transactions meanwhile; conflicts:"
+    print(f"    {sum(load.committed for load in loads)} transactions meanwhile, {governor.pauses} pauses; conflicts:"
           f" {[pair.counted(way)['total'] for way in ('ab', 'ba')]}", flush=True)
     for load in loads:
         load.stop()

@@ -17,8 +17,9 @@ FLOATS = {"d", "f"}             # columns whose text is a server's affair, their
 class Verification:
     """The verification of a project, by the API alone."""
 
-    def __init__(self, daemon, project):
-        self.daemon, self.project = daemon, project
+    def __init__(self, daemon, project, meanwhile=None):
+        """meanwhile(): called again and again while it is waited for."""
+        self.daemon, self.project, self.meanwhile = daemon, project, meanwhile or (lambda: None)
 
     def start(self, tables=None):
         body = {"projectId": self.project}
@@ -31,6 +32,7 @@ class Verification:
 
     def through(self):
         """Whether it has gone through all tables: beside incremental it stays RUNNING then (the ODC client wants that)."""
+        self.meanwhile()
         step = self.step()
         assert step is None or step["status"] != "FAILED", f"{step}\n{self.daemon.explain()}"
         return step and (step["status"] == "FINISHED" or step["status"] == "RUNNING" and step["progress"] == 100
@@ -83,6 +85,7 @@ class Verification:
 
     def states(self, **fields):
         """How many rows that differed are in which state."""
+        self.meanwhile()
         return collections.Counter(row["state"] for row in self._rows("ListFullVerifyInconsistenciesResult", **fields))
 
     def report(self, kind):

@@ -447,6 +447,10 @@ BODIES, WEIGHTS = zip(*TRANSACTIONS)
 ROLLBACK_SHARE = 0.05
 
 
+RUNNING = threading.Event()         # of this program: cleared while it is told to pause
+RUNNING.set()
+
+
 class Thread(threading.Thread):
     """One connection that writes until told to stop; comes back when the server does."""
 
@@ -485,6 +489,8 @@ class Thread(threading.Thread):
     def _work(self, session):
         due = time.monotonic()
         while not self.stopping.is_set():
+            if not RUNNING.wait(0.1):
+                continue
             try:
                 self._transaction(session)
             except (pymysql.err.OperationalError, pymysql.err.IntegrityError, pymysql.err.InternalError) as error:
@@ -538,6 +544,10 @@ def _write_stats(path, threads, started):
     return stats
 
 
+def _pause_path(stats):
+    return stats + ".pause"
+
+
 def option_parser(description):
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--host", default="127.0.0.1")
@@ -570,6 +580,7 @@ def work(options, make_thread):
         thread.start()
     parent = os.getppid()
     while not stopping.wait(REPORT_SECONDS):
+        (RUNNING.clear if os.path.exists(_pause_path(options.stats)) else RUNNING.set)()
         _write_stats(options.stats, threads, started)
         if os.getppid() != parent:
             stopping.set()                      # a test that was killed must not leave its load running
@@ -635,6 +646,15 @@ class LoadGenerator:
             if self.process.poll() is not None or time.monotonic() > end:
                 raise AssertionError(f"the load got to {self.stats()}, wanted {goal}\n{self.log()}")
             time.sleep(0.05)
+
+    def pause(self):
+        """No new transactions, soon, until resume()."""
+        with open(_pause_path(self.stats_path), "w", encoding="utf-8"):
+            pass
+
+    def resume(self):
+        if os.path.exists(_pause_path(self.stats_path)):
+            os.unlink(_pause_path(self.stats_path))
 
     def stop(self, check=True, timeout=40):
         """End after the transactions under way; returns the stats. After this nothing is written any more.

@@ -35,6 +35,7 @@ from harness import daemon, jobs, load, servers       # noqa: E402 - the path ha
 
 load.LoadGenerator.patience = daemon.PATIENCE
 DEFAULT_TIMEOUT = 300
+SAID_LINES = 12         # of an error, in front of its traceback
 CLEANUP_TIMEOUT = round(90 * daemon.PATIENCE)        # to stop what a test left; past it a worker or a server hangs
 HANG_TIMEOUT = 60           # past both: Python itself hangs, say where and give up
 
@@ -274,8 +275,10 @@ class Runner:
             return "ok", ""
         except (Skip, servers.ServerUnavailable) as reason:
             return "skip", str(reason) or "no reason given"
-        except (Exception, TestTimeout):
-            return "FAIL", traceback.format_exc().rstrip()
+        except (Exception, TestTimeout) as error:
+            # what happened first: who reads this may see no more than its beginning
+            said = "\n".join(f"{type(error).__name__}: {error}".splitlines()[:SAID_LINES])
+            return "FAIL", said + "\n" + traceback.format_exc().rstrip()
 
     def _missing(self, test):
         """Why the test can't run here."""
