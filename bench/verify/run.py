@@ -1,48 +1,33 @@
 #!/usr/bin/python3
-"""What verifying costs: equal data against the servers' own plain aggregate, and the apply rate beside it.
+"""What verifying costs: equal data against the servers' own plain aggregate and pt-table-checksum, and the apply rate beside it.
 
-    bench/verify/run.py [--rows N] [--rounds N] [--pair SOURCE TARGET] [--only equal|beside] [--output DIR]
+    bench/verify/run.py [--scale F] [--rounds N] [--only CASE]... [--pair SOURCE TARGET] [--output DIR] [--json]
 
-Starts two servers of its own (durable: innodb_flush_log_at_trx_commit=1, sync_binlog=1), a causewayd from $BUILD_DIR
-(default: build/) and runs by turns, A B A B:
+Starts two durable servers of its own, a causewayd of $BUILD_DIR (default: build/) that copies a million rows (scale 1) in four tables
+from one to the other, and runs by turns:
 
-  equal   A: chunks of SELECT COUNT(*), BIT_XOR(CRC32(CONCAT_WS(...))) over all columns, one session at each end, both at once
-          B: StartFullVerify over the same tables until it is through
-  beside  A: incremental catches up with a backlog; transactions a second between its first tenth and its end
-          B: the same while verifications at NORMAL run, one after the other
-
-Only ratios of one run count; this machine is noisy. Prints Markdown, and writes it and JSON to DIR (bench/results).
+  equal    plain: chunks of SELECT COUNT(*), BIT_XOR(CRC32(CONCAT_WS(...))) over all columns, one session at each end, both at once
+           product: StartFullVerify over the same tables until it is through
+           pt-table-checksum: from its start until it ends, the target being the source's replica by native replication (MariaDB only)
+  beside   alone: incremental catches up with a backlog; transactions a second between its first tenth and its end
+           beside: the same while verifications at NORMAL run, one after the other
 """
 
-import argparse
-import json
 import os
-import statistics
 import sys
-import tempfile
 import threading
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-REPOSITORY = os.path.normpath(os.path.join(HERE, "..", ".."))
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.join(REPOSITORY, "tests", "system"))
-from harness import daemon as daemons, load, servers     # noqa: E402 - the path has to be set first
-from common import INCR, resident_mib                     # noqa: E402
-from verifying import VERIFIER, Verification              # noqa: E402
+sys.path.insert(0, os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")))
+from bench import common, data                                        # noqa: E402 - the path has to be set first
+from harness import daemon as daemons                                 # noqa: E402
+from common import INCR                                               # noqa: E402 - of tests/system
+from verifying import VERIFIER, Verification                          # noqa: E402
 
-DB = "bench"
+CASES = ["equal", "beside"]
 CHUNK = 20000
-TARGETS = {"equal": ("at most", 1.3), "beside": ("at least", 0.85)}
-NARROW = ("id INT NOT NULL PRIMARY KEY, k INT NOT NULL, c CHAR(120) NOT NULL, pad CHAR(60) NOT NULL, KEY k (k)",
-          "n, n * 7919 % 1000003, RPAD(CONCAT(n * 31, '-', n * 17), 119, 'abcdefgh'), RPAD(n, 59, 'xyz')",
-          ["id", "k", "c", "pad"])
-WIDE = ("id BIGINT NOT NULL PRIMARY KEY, a INT, b BIGINT, m DECIMAL(14,4), d DOUBLE, t DATETIME(3), ts TIMESTAMP NULL, v VARCHAR(80),"
-        " w VARCHAR(40) CHARACTER SET latin1, x VARBINARY(32), y TEXT, e ENUM('a','b','c')",
-        "n, n % 1000, n * 1000003, n * 1.25, n / 7e0, TIMESTAMPADD(SECOND, n, '2020-01-01 00:00:00'), TIMESTAMPADD(SECOND, n, '2020-01-01 00:00:00'),"
-        " CONCAT('a name of row ', n), CONCAT('latin ', n), UNHEX(LPAD(HEX(n), 32, '0')), IF(n % 3, REPEAT('text ', 12), NULL), 1 + n % 3",
-        ["id", "a", "b", "m", "d", "t", "ts", "v", "w", "x", "y", "e"])
-MARKS = "id INT NOT NULL PRIMARY KEY"
+BUSY, TRANSACTIONS = 20000, 40000       # rows of the table that is written; transactions of a backlog at scale 1
+TABLES = {**{f"sbtest{number}": data.COPIED[f"sbtest{number}"] for number in (1, 2, 3)}, "wide": (*data.WIDE, 250000)}
 # four rows of four tables or ranges a transaction, as sysbench's write-only load has them
 BACKLOG = """CREATE PROCEDURE {db}.backlog(IN first INT, IN last INT, IN most INT)
 BEGIN
@@ -59,126 +44,154 @@ BEGIN
 END"""
 
 
+class Watched(Verification):
+    """A verification that is asked how far it is without a burden on the machine."""
+
+    def __init__(self, daemon, project):
+        super().__init__(daemon, project)
+        self.poll = common.Poll(daemon)
+
+    def step(self):
+        return next((step for step in self.poll.call("DescribeProjectSteps", id=self.project) if step["name"] == VERIFIER), None)
+
+
 class Bench:
-    def __init__(self, options, directory):
-        self.options = options
-        self.source, self.target = (servers.Server(kind, os.path.join(directory, end), [
-            "--innodb-flush-log-at-trx-commit=1", "--sync-binlog=1", "--innodb-buffer-pool-size=512M"]).start()
-            for end, kind in zip(("source", "target"), options.pair))
-        self.tables = {"narrow1": (NARROW, options.rows // 4), "narrow2": (NARROW, options.rows // 4),
-                       "narrow3": (NARROW, options.rows // 4), "wide": (WIDE, options.rows // 4)}
+    def __init__(self, options, directory, daemon):
+        self.options, self.daemon = options, daemon
+        self.source, self.target = (common.Server(kind, os.path.join(directory, end), options=["--report-host=127.0.0.1"]).start()
+                                    for end, kind in zip(("source", "target"), options.pair))
+        self.rows = data.rows_of(TABLES, options.scale)
+        self.transactions = max(1000, round(TRANSACTIONS * options.scale))
+        common.say("  making the data, copying it")
+        data.fill(self.source, TABLES, options.scale)
+        self.project = self.start_project(list(TABLES), incr=False)
+        common.Poll(daemon).wait_finished(self.project)
+        self.verification, self.mark = Watched(daemon, self.project), 0
+
+    def start_project(self, tables, **steps):
+        project = self.daemon.create_project(self.source, self.target, daemons.specific({data.DB: tables}), **steps)
+        self.daemon.start_project(project)
+        return project
+
+    def follow(self):
+        """From now on incremental keeps the tables and some that are written. It could not while pt-table-checksum works: that
+        tool has the source log statements instead of rows, which a project refuses."""
         for server in (self.source, self.target):
-            self.make(server)
-        self.daemon = daemons.Daemon(os.path.join(directory, "daemon")).start()
-        self.project = self.daemon.create_project(self.source, self.target, daemons.specific({DB: [*self.tables, "busy", "marks"]}),
-                                                  struct=False, full=False, verify=False)
-        self.daemon.start_project(self.project)
+            self.add_busy(server)
+        self.project = self.start_project([*TABLES, "busy", "marks"], struct=False, full=False)
         self.daemon.wait_step(self.project, INCR, "MONITORING")
-        self.verification = Verification(self.daemon, self.project)
-        self.mark = 0
+        self.verification = Watched(self.daemon, self.project)
 
-    def close(self):
-        self.daemon.destroy()
-        for server in (self.source, self.target):
-            server.stop()
-
-    def make(self, server):
-        server.sql(["SET SESSION sql_log_bin = 0", f"CREATE DATABASE {DB} CHARACTER SET utf8mb4"])
-        busy = 20000
-        for name, ((body, select, _), rows) in {**self.tables, "busy": (NARROW, busy)}.items():
-            server.sql(["SET SESSION sql_log_bin = 0", f"CREATE TABLE {name} ({body}) ENGINE=InnoDB", *(
-                f"INSERT INTO {name} SELECT {select} FROM ({load._numbers(low, min(low + 49999, rows))}) numbers"
-                for low in range(1, rows + 1, 50000))], db=DB)
-            server.sql(f"ANALYZE TABLE {DB}.{name}")
-        server.sql(["SET SESSION sql_log_bin = 0", f"CREATE TABLE {DB}.marks ({MARKS})", BACKLOG.format(db=DB)])
+    @staticmethod
+    def add_busy(server):
+        body, columns, _ = data.COPIED["sbtest1"]
+        server.sql(["SET SESSION sql_log_bin = 0", f"CREATE TABLE busy ({body}) ENGINE=InnoDB",
+                    f"INSERT INTO busy SELECT {', '.join(columns)} FROM sbtest1 WHERE id <= {BUSY}",
+                    "CREATE TABLE marks (id INT NOT NULL PRIMARY KEY) ENGINE=InnoDB", BACKLOG.format(db=data.DB)], db=data.DB)
 
     # -- equal data
 
+    def equal(self):
+        cases = {"plain": self.plain, "product": self.product}
+        if self.options.pair == ["mariadb", "mariadb"]:
+            cases["pt-table-checksum"] = self.pt_table_checksum
+        self.plain()                    # both servers have it in memory
+        return common.turns(cases, self.options.rounds)
+
     def plain(self):
-        """Seconds of one pass over all tables at both ends at once."""
-        answers, started = {}, time.monotonic()
-        threads = [threading.Thread(target=self.plain_end, args=(end, answers)) for end in ("source", "target")]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        """One pass over all tables at both ends at once."""
+        answers = {}
+        with common.Meter(self.source, self.target) as meter:
+            threads = [threading.Thread(target=self.plain_end, args=(end, answers)) for end in ("source", "target")]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
         assert len(answers) == 2 and answers["source"] == answers["target"], "the ends differ"
-        return time.monotonic() - started
+        return meter.figures
 
     def plain_end(self, end, answers):
         """Keys are dense here: ranges are chunks. A tool would look for bounds, too."""
-        found, connection = [], getattr(self, end).connect(db=DB)
-        with connection.cursor() as cursor:
+        found = []
+        with getattr(self, end).connect(db=data.DB) as connection, connection.cursor() as cursor:
             cursor.execute("SET time_zone = '+00:00'")
-            for name, ((_, _, columns), rows) in self.tables.items():
-                joined = ", ".join(columns)
-                for low in range(1, rows + 1, CHUNK):
-                    cursor.execute(f"SELECT COUNT(*), BIT_XOR(CRC32(CONCAT_WS('#', {joined}))) FROM {name}"
+            for name, (_, columns, _) in TABLES.items():
+                for low in range(1, self.rows[name] + 1, CHUNK):
+                    cursor.execute(f"SELECT COUNT(*), BIT_XOR(CRC32(CONCAT_WS('#', {', '.join(columns)}))) FROM {name}"
                                    f" WHERE id BETWEEN {low} AND {low + CHUNK - 1}")
                     found.append(cursor.fetchone())
-        connection.close()
         answers[end] = found
 
-    def verify(self):
-        started = time.monotonic()
-        self.verification.start([(DB, name) for name in self.tables])
-        peak = 0
-        while not self.verification.through():
-            peak = max(peak, *(memory(pid) for pid in self.daemon.worker_pids(self.project, VERIFIER)), 0)
-            time.sleep(0.02)
-        seconds = time.monotonic() - started
+    def product(self):
+        with common.Meter(self.source, self.target, self.daemon) as meter:
+            self.verification.start([(data.DB, name) for name in TABLES])
+            self.wait_through()
         results = self.verification.results()
-        for name in self.tables:
-            assert results[DB, name]["resultType"] == "CONSISTENT", results[DB, name]
-        return seconds, peak
+        for name in TABLES:
+            assert results[data.DB, name]["resultType"] == "CONSISTENT", results[data.DB, name]
+        return meter.figures
 
-    def equal(self):
-        self.plain()
-        rounds = []
-        for number in range(self.options.rounds):
-            before = self.cpu()
-            plain, between = self.plain(), self.cpu()
-            seconds, peak = self.verify()
-            after = self.cpu()
-            rounds.append({"plain": plain, "verify": seconds, "ratio": seconds / plain, "peakMiB": round(peak, 1),
-                           "plainCpu": round(between - before, 2), "verifyCpu": round(after - between, 2)})
-            say(f"equal {number + 1}: plain {plain:.2f} s, verification {seconds:.2f} s, ratio {seconds / plain:.2f};"
-                f" CPU of the servers {between - before:.2f} and {after - between:.2f} s")
-        return rounds
+    def wait_through(self):
+        while not self.verification.through():
+            time.sleep(0.02)
 
-    def cpu(self):
-        """CPU seconds of both servers so far."""
-        return sum(cpu_seconds(server.pid) for server in (self.source, self.target))
+    def pt_table_checksum(self):
+        """The target follows the source natively for so long: that is how the tool compares."""
+        file, offset = self.source.binlog_position()
+        self.target.sql([f"CHANGE MASTER TO MASTER_HOST='{self.source.host}', MASTER_PORT={self.source.port}, MASTER_USER='root',"
+                         f" MASTER_LOG_FILE='{file}', MASTER_LOG_POS={offset}, MASTER_USE_GTID=no", "START SLAVE"])
+        try:
+            self.daemon.wait_for(lambda: self.source.sql("SHOW SLAVE HOSTS"), 60, "the target is connected as a replica")
+            with common.Meter(self.source, self.target) as meter:
+                meter.run(["pt-table-checksum", "--quiet", "--no-check-binlog-format", "--recursion-method=hosts", f"--databases={data.DB}",
+                           f"--tables={','.join(TABLES)}", f"h={self.source.host},P={self.source.port},u=root"])
+            self.check_checksums()
+            return meter.figures
+        finally:
+            self.target.sql(["STOP SLAVE", "RESET SLAVE ALL"])
+
+    def check_checksums(self):
+        for server in (self.source, self.target):
+            rows, differing = server.sql("SELECT SUM(this_cnt), SUM(this_crc <> master_crc OR this_cnt <> master_cnt) FROM percona.checksums")[0]
+            assert rows == sum(self.rows.values()) and not differing, (rows, differing)
 
     # -- beside incremental
 
-    def backlog(self, transactions):
+    def beside(self):
+        self.follow()
+        return common.turns({"alone": lambda: self.apply(False), "beside": lambda: self.apply(True)}, self.options.rounds,
+                            "transactions", "transactions/s")
+
+    def backlog(self):
         """Written while the project stands; marks after a tenth and at the end. Returns the numbers of the marks."""
         self.daemon.call("StopProject", {"id": self.project})
         self.daemon.wait_for(lambda: not self.daemon.workers(self.project), 60, "the workers have stopped")
         self.mark += 2
-        tenth, busy = transactions // 10, 20000
+        tenth = self.transactions // 10
         self.source.sql(["SET GLOBAL sync_binlog = 0", "SET GLOBAL innodb_flush_log_at_trx_commit = 2",
-                         f"CALL {DB}.backlog(1, {tenth}, {busy})", f"INSERT INTO {DB}.marks VALUES ({self.mark})",
-                         f"CALL {DB}.backlog({tenth + 1}, {transactions}, {busy})", f"INSERT INTO {DB}.marks VALUES ({self.mark + 1})",
+                         f"CALL {data.DB}.backlog(1, {tenth}, {BUSY})", f"INSERT INTO {data.DB}.marks VALUES ({self.mark})",
+                         f"CALL {data.DB}.backlog({tenth + 1}, {self.transactions}, {BUSY})",
+                         f"INSERT INTO {data.DB}.marks VALUES ({self.mark + 1})",
                          "SET GLOBAL innodb_flush_log_at_trx_commit = 1", "SET GLOBAL sync_binlog = 1"])
         return self.mark, self.mark + 1
 
-    def apply(self, transactions, verifying):
+    def apply(self, verifying):
         """Transactions a second from the first mark to the second."""
-        first, last = self.backlog(transactions)
-        self.daemon.call("ResumeProject", {"id": self.project})
-        with self.target.connect(db=DB) as connection, connection.cursor() as cursor:
+        first, last = self.backlog()
+        runs = 0
+        with common.Meter(self.source, self.target, self.daemon) as meter, self.target.connect(db=data.DB) as connection, \
+                connection.cursor() as cursor:
+            self.daemon.call("ResumeProject", {"id": self.project})
             self.arrived(cursor, first)
-            started, runs = time.monotonic(), 0
+            started = time.monotonic()
             while not self.arrived(cursor, last, wait=not verifying):
                 if verifying and (runs == 0 or self.verification.through()):
-                    self.verification.start([(DB, name) for name in self.tables])
+                    self.verification.start([(data.DB, name) for name in TABLES])
                     runs += 1
             seconds = time.monotonic() - started
         if verifying:
-            self.daemon.wait_for(self.verification.through, 300, "the verification is through")
-        return transactions * 0.9 / seconds, runs
+            self.wait_through()
+        return {**meter.figures, "seconds": seconds, "transactions": self.transactions * 0.9 / seconds, "verifications": runs}
 
     @staticmethod
     def arrived(cursor, mark, wait=True):
@@ -193,81 +206,43 @@ class Bench:
             if time.monotonic() > end:
                 raise AssertionError("the backlog has not arrived in 600 s")
 
-    def beside(self):
-        rounds = []
-        for number in range(self.options.rounds):
-            alone, _ = self.apply(self.options.transactions, False)
-            beside, runs = self.apply(self.options.transactions, True)
-            rounds.append({"alone": alone, "beside": beside, "ratio": beside / alone, "verifications": runs})
-            say(f"beside {number + 1}: alone {alone:.0f} trx/s, beside {runs} verifications {beside:.0f} trx/s, ratio {beside / alone:.2f}")
-        return rounds
+
+# ------------------------------------------------------------------------------------------ results
+
+def describe_equal(report, bench, measured):
+    rows = sum(bench.rows.values())
+    report.text(f"Equal data: {rows:,} rows in {len(TABLES)} tables. CPU in seconds; peak memory of the largest process of the tool.")
+    report.table(["case", "wall, s", "CPU source", "CPU target", "CPU tool", "memory, MiB", "µs a row and side", "to the plain pass"], [
+        [name, common.spread(turns, "seconds"), *(f"{common.median(turns, key):.2f}" for key in ("sourceCpu", "targetCpu", "toolCpu")),
+         f"{common.median(turns, 'toolPeakMiB'):.0f}",
+         f"{(common.median(turns, 'sourceCpu') + common.median(turns, 'targetCpu')) / 2 / rows * 1e6:.2f}",
+         f"{common.ratio(turns, measured['plain'], 'seconds'):.2f}"] for name, turns in measured.items()])
+    ratio = common.ratio(measured["product"], measured["plain"], "seconds")
+    beside = measured.get("pt-table-checksum")
+    report.target("verification of equal data", "of the plain aggregate pass", "<=", 1.3, ratio,
+                  f"of pt-table-checksum {common.ratio(measured['product'], beside, 'seconds'):.2f}" if beside else "")
 
 
-def memory(pid):
-    try:
-        return resident_mib(pid)
-    except (OSError, AttributeError):
-        return 0                        # it ended in the meantime
-
-
-def cpu_seconds(pid):
-    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-        fields = file.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
-
-
-def report(options, bench, measured):
-    lines = ["# Verification", "", f"{options.pair[0]} {bench.source.version} → {options.pair[1]} {bench.target.version}, {options.rows} rows in"
-             f" {len(bench.tables)} tables, {options.rounds} rounds by turns, {os.cpu_count()} processors, medians (lowest–highest).", "",
-             "| what | A | B | ratio | target |", "| --- | --- | --- | --- | --- |"]
-    for name, (a, b, unit, what) in {"equal": ("plain", "verify", "s", "equal data: plain aggregate pass / verification"),
-                                     "beside": ("alone", "beside", "trx/s", "apply rate of a backlog: alone / beside verification at NORMAL")}.items():
-        if name in measured:
-            rounds = measured[name]
-            word, value = TARGETS[name]
-            lines.append(f"| {what} | {spread(rounds, a)} {unit} | {spread(rounds, b)} {unit} | {spread(rounds, 'ratio')} | {word} {value} |")
-    if "equal" in measured:
-        lines += ["", f"Peak memory of the worker: {max(one['peakMiB'] for one in measured['equal']):.0f} MiB."]
-    return "\n".join(lines) + "\n"
-
-
-def spread(rounds, key):
-    values = [one[key] for one in rounds]
-    digits = 0 if min(values) > 100 else 2
-    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}–{max(values):.{digits}f})"
+def describe_beside(report, bench, measured):
+    report.text(f"Beside incremental: a backlog of {bench.transactions:,} transactions of four rows.")
+    report.table(["case", "transactions/s", "CPU source", "CPU target", "CPU tool"], [
+        [name, common.spread(turns, "transactions"), *(f"{common.median(turns, key):.2f}" for key in ("sourceCpu", "targetCpu", "toolCpu"))]
+        for name, turns in measured.items()])
+    report.text(f"Apply rate beside verifications at NORMAL: {common.ratio(measured['beside'], measured['alone'], 'transactions'):.2f} of that"
+                " without (aim: at least 0.85).")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=1000000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--transactions", type=int, default=40000, help="of a backlog")
-    parser.add_argument("--pair", nargs=2, default=["mariadb", "mariadb"], choices=servers.KINDS)
-    parser.add_argument("--only", choices=sorted(TARGETS))
-    parser.add_argument("--output", default=os.path.join(REPOSITORY, "bench", "results"))
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="causeway-bench.") as directory:
-        bench = None
-        try:
-            bench = Bench(options, directory)
-            measured = {name: getattr(bench, name)() for name in TARGETS if options.only in (None, name)}
-            text = report(options, bench, measured)
-        finally:
-            if bench:
-                bench.close()
-            else:
-                servers.scratch("stopall", directory)
-    os.makedirs(options.output, exist_ok=True)
-    name = f"verify-{options.pair[0]}-{options.pair[1]}"
-    with open(os.path.join(options.output, f"{name}.md"), "w", encoding="utf-8") as file:
-        file.write(text)
-    with open(os.path.join(options.output, f"{name}.json"), "w", encoding="utf-8") as file:
-        json.dump({"options": {key: value for key, value in vars(options).items() if key != "output"}, **measured}, file, indent=1)
-    print(text)
+    options = common.arguments(__doc__, CASES)
+    report = common.Report("verify", "Verification", options)
+    with common.workspace() as directory, common.causewayd(os.path.join(directory, "daemon")) as daemon:
+        bench = Bench(options, directory, daemon)
+        report.text(f"{options.pair[0]} {bench.source.version} → {options.pair[1]} {bench.target.version}, durable settings.")
+        for name, describe in (("equal", describe_equal), ("beside", describe_beside)):
+            if name in options.only:
+                report.data[name] = getattr(bench, name)()
+                describe(report, bench, report.data[name])
+    report.finish()
 
 
 if __name__ == "__main__":
