@@ -68,8 +68,12 @@ class Server(servers.Server):
         return sum(row[1] for row in self.sql("SHOW BINARY LOGS"))
 
     def settle(self):
-        """Write out what a run left behind, so that the next one does not pay for it. Drops the binlog where nobody reads it."""
+        """Between turns where nobody reads the binlog any more: it is dropped, the rest is written out."""
         self.sql("RESET BINARY LOGS AND GTIDS" if self.kind == "mysql97" else "RESET MASTER")
+        self.write_out()
+
+    def write_out(self):
+        """Write out what a turn left in memory, so that the next one does not pay for it."""
         names = ("innodb_max_dirty_pages_pct", "innodb_io_capacity_max", "innodb_io_capacity")
         before = self.sql(f"SELECT {', '.join('@@GLOBAL.' + name for name in names)}")[0]
         self.sql([f"SET GLOBAL {name} = {value}" for name, value in zip(names, (0, 100000, 100000))])

@@ -17,11 +17,12 @@ MEMORY_MIB = 256
 
 
 def worker_memory(measured):
-    """The highest "workerPeakMiB" anywhere in what an area measured, or None."""
-    if isinstance(measured, dict):
-        found = [worker_memory(value) for name, value in measured.items() if name != "workerPeakMiB"] + [measured.get("workerPeakMiB")]
-    elif isinstance(measured, list):
+    """The highest peak of a worker anywhere in what an area measured, or None: a figure "workerPeakMiB", or "peakMiB" of a product's turn."""
+    if isinstance(measured, list):
         found = [worker_memory(value) for value in measured]
+    elif isinstance(measured, dict):
+        found = [worker_memory(value) for value in measured.values()]
+        found += [measured.get("workerPeakMiB"), measured.get("peakMiB") if measured.get("who") == "product" else None]
     else:
         return None
     return max((value for value in found if value is not None), default=None)

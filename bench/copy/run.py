@@ -46,7 +46,8 @@ class Copy:
         self.source, self.target = (common.Server(kind, os.path.join(directory, end), not options.relaxed).start()
                                     for end, kind in zip(("source", "target"), options.pair))
         common.say("  making the data")
-        data.fill(self.source, data.COPIED, self.scale)
+        with common.alone():
+            data.fill(self.source, data.COPIED, self.scale)
         self.sums = data.sums(self.source, data.COPIED)
         self.turn, self.compared, self.files = 0, set(), {}
 
@@ -129,7 +130,7 @@ class Copy:
             waiting.put(file)
         with common.Meter(self.source, self.target) as meter:
             data.create(self.target, tables, without_binlog=False)
-            threads = [threading.Thread(target=self.session, args=(waiting, failed)) for _ in range(sessions)]
+            threads = [threading.Thread(target=self.session, args=(waiting, failed), daemon=True) for _ in range(sessions)]
             for thread in threads:
                 thread.start()
             for thread in threads:
