@@ -60,7 +60,7 @@ build() {
     local log=$BUILD_DIR.log
     echo "building in $BUILD_DIR" >&2
     { cmake -S . -B "$BUILD_DIR" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCAUSEWAY_FAULTS=OFF &&
-        ninja -C "$BUILD_DIR" causewayd causeway-worker bench_api_load bench_api_bare; } >"$log" 2>&1 && return
+        ninja -C "$BUILD_DIR" causewayd causeway-worker bench_api_load bench_api_bare bench_incr_probe bench_incr_delay; } >"$log" 2>&1 && return
     tail -n 40 "$log" >&2
     echo "the build failed: $log" >&2
     exit 1
