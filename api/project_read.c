@@ -85,7 +85,7 @@ static int read_alerts(struct call *c, struct project *const *projects, size_t c
 
     for (size_t i = 0; i < count; i++)
         (void)json_object_array_add(ids, json_object_new_string(projects[i]->id));
-    ret->alerts = calloc(count, sizeof(*ret->alerts));
+    ret->alerts = calloc(count + 1, sizeof(*ret->alerts));
     if (ret->alerts == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
     return store_alert_stats(c->on->store, ids, clock_now_s() - RECENT_S, ret->alerts, err);
