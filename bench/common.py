@@ -126,17 +126,20 @@ class Poll:
             raise daemons.ApiError(action, answer)
         return answer.get("data")
 
-    def wait(self, project, reached, what, seconds=3600, interval=0.05):
-        """Until reached({step's name: step}) is true, which is returned; fails at once when a step has failed."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
+    def wait(self, project, reached, what, seconds=3600):
+        """Until reached({step's name: step}) is true, which is returned; fails at once when a step has failed.
+
+        Asks so often that the answer comes no more than a hundredth late, and no more often: asking costs the daemon, too.
+        """
+        began = time.monotonic()
+        while time.monotonic() < began + seconds:
             steps = {step["name"]: step for step in self.call("DescribeProjectSteps", id=project)}
             if any(step["status"] == "FAILED" for step in steps.values()):
                 raise RuntimeError(f"a step failed while waiting: {what}\n{self.daemon.explain()}")
             answer = reached(steps)
             if answer:
                 return answer
-            time.sleep(interval)
+            time.sleep(max(0.02, (time.monotonic() - began) / 100))
         raise RuntimeError(f"not within {seconds} s: {what}\n{self.daemon.explain()}")
 
     def wait_finished(self, project):
@@ -253,6 +256,21 @@ class Meter:
         output = program.communicate()[0]
         if program.returncode != 0:
             raise RuntimeError(f"{command[0]} ended with {program.returncode}: {output.decode(errors='replace')[-2000:]}")
+
+
+@contextlib.contextmanager
+def profiled(folder, name, pids):
+    """With a folder: what the processors do in these processes and in all they start, by perf, as FOLDER/NAME.data (bench/flame.py)."""
+    if not folder:
+        yield
+        return
+    os.makedirs(folder, exist_ok=True)
+    command = ["perf", "record", "-q", "-F", "997", "-g", "-p", ",".join(map(str, pids)), "-o", os.path.join(folder, name + ".data")]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as perf:
+        try:
+            yield
+        finally:
+            perf.terminate()
 
 
 # ------------------------------------------------------------------------------------------ turns

@@ -42,7 +42,7 @@ class Copy:
     """Both servers, the data, and one method a kind of case: each returns the figures of one turn."""
 
     def __init__(self, options, directory):
-        self.scale, self.directory = options.scale, directory
+        self.scale, self.directory, self.profile = options.scale, directory, options.profile
         self.source, self.target = (common.Server(kind, os.path.join(directory, end), not options.relaxed).start()
                                     for end, kind in zip(("source", "target"), options.pair))
         common.say("  making the data")
@@ -158,7 +158,8 @@ class Copy:
         with common.causewayd(os.path.join(self.directory, f"daemon{self.turn}")) as daemon:
             project = daemon.create_project(self.source, self.target, daemons.specific({data.DB: list(tables or data.COPIED)}), incr=False)
             poll = common.Poll(daemon)
-            with common.Meter(self.source, self.target, daemon) as meter:
+            with common.Meter(self.source, self.target, daemon) as meter, \
+                    common.profiled(self.profile, "copy", [daemon.process.pid, self.target.pid]):
                 poll.call("StartProject", id=project)
                 poll.wait_finished(project)
         for db in set(self.target.databases()) - {data.DB}:
@@ -206,6 +207,7 @@ def describe(report, bench, options, measured):
 
 def configure(parser):
     parser.add_argument("--relaxed", action="store_true", help="innodb_flush_log_at_trx_commit=2, sync_binlog=0 at both ends")
+    parser.add_argument("--profile", metavar="DIR", help="perf data of the product's turns (bench/flame.py); the newest stays")
 
 
 def main():
