@@ -29,6 +29,7 @@ import os
 import platform
 import re
 import resource
+import select
 import shutil
 import signal
 import statistics
@@ -265,12 +266,25 @@ def profiled(folder, name, pids):
         yield
         return
     os.makedirs(folder, exist_ok=True)
-    command = ["perf", "record", "-q", "-F", "997", "-g", "-p", ",".join(map(str, pids)), "-o", os.path.join(folder, name + ".data")]
+    fifos = [os.path.join(folder, end) for end in ("control", "answer")]
+    for path in fifos:
+        if os.path.exists(path):
+            os.unlink(path)
+        os.mkfifo(path)
+    control, answer = (os.open(path, os.O_RDWR) for path in fifos)
+    command = ["perf", "record", "-q", "-F", "997", "-g", "-p", ",".join(map(str, pids)), "-D", "-1", "--control", "fifo:" + ",".join(fifos),
+               "-o", os.path.join(folder, name + ".data")]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as perf:
         try:
+            os.write(control, b"enable\n")
+            if not select.select([answer], [], [], 60)[0]:      # what is started before it says so is not seen
+                raise RuntimeError("perf record does not start: is perf installed, and allowed (kernel.perf_event_paranoid)?")
             yield
         finally:
             perf.terminate()
+            for fd, path in zip((control, answer), fifos):
+                os.close(fd)
+                os.unlink(path)
 
 
 # ------------------------------------------------------------------------------------------ turns

@@ -107,7 +107,9 @@ class Bench:
         product = isinstance(applier, Product)
         with connected(end) as cursor:
             commits = commits_of(cursor)
-            with common.Meter(self.source, end, self.daemon if product else None) as meter, profile(self.options, applier.who):
+            with common.Meter(self.source, end, self.daemon if product else None) as meter, \
+                    common.profiled(self.options.profile, applier.who.replace(" ", "-"),
+                                    [end.pid, *([self.daemon.process.pid] if product else [])]):
                 applier.start()
                 began, ended = (self.arrived(cursor, applier, moment) for moment in moments)
             commits = commits_of(cursor) - commits
@@ -228,18 +230,3 @@ def tell(load, one):
     common.say(f"  {load}: {one['who']} {one['rate']:.0f} trx/s, CPU s source {one['sourceCpu']:.2f} target {one['endCpu']:.2f} product"
                f" {one['toolCpu']:.2f}, {one['bytes']:.0f} bytes of binlog a transaction, {one['batch']:.1f} transactions a commit,"
                f" {one['peakMiB']:.0f} MiB")
-
-
-@contextlib.contextmanager
-def profile(options, who):
-    """With --profile: what all processors do meanwhile, by perf, as DIR/WHO.data."""
-    if not options.profile:
-        yield
-        return
-    os.makedirs(options.profile, exist_ok=True)
-    path = os.path.join(options.profile, who.replace(" ", "-") + ".data")
-    with subprocess.Popen(["perf", "record", "-q", "-F", "499", "-g", "-a", "-o", path], stderr=subprocess.DEVNULL) as perf:
-        try:
-            yield
-        finally:
-            perf.terminate()
