@@ -10,6 +10,14 @@
 #include "base/banned.h"
 
 enum { FIELD_TEXT_MAX = 80, KEY_TEXT_MAX = 400 };
+enum { /* FORM_BULK; lengths as in the protocol's length-encoded integers */
+       BULK_NULL = 1,
+       BULK_VALUE_HEAD = 10,
+       LENGTH_1_MAX = 251,
+       LENGTH_2 = 0xfc,
+       LENGTH_3 = 0xfd,
+       LENGTH_8 = 0xfe,
+};
 
 /* ---- pairing ---- */
 
@@ -271,6 +279,32 @@ void carry_insert_tail(struct strbuf *b, const struct carry *c, enum write_mode 
     sql_name(b, c->columns[0].dst->name);
 }
 
+void carry_bulk_sql(struct strbuf *b, const struct carry *c, const struct table *dst,
+                    enum write_mode mode)
+{
+    carry_insert_head(b, c, dst, mode);
+    for (size_t i = 0; i < c->count; i++) {
+        const struct carried *col = &c->columns[i];
+
+        strbuf_adds(b, i > 0 ? ", " : "(");
+        if (col->how == CARRY_PLAIN)
+            strbuf_addc(b, '?');
+        else if (col->how == CARRY_BIT)
+            strbuf_adds(b, "CAST(? AS UNSIGNED)");
+        else
+            strbuf_addf(b, "CONVERT(? USING %s)", col->from_charset);
+    }
+    strbuf_addc(b, ')');
+}
+
+bool carry_can_bulk(const struct carry *c, enum write_mode mode)
+{
+    for (size_t i = 0; i < c->count; i++)
+        if (c->columns[i].enum_zero[0] != '\0')
+            return false;
+    return mode != WRITE_KEEP;
+}
+
 /* ---- rows ---- */
 
 /* Letters behind the escape character, LOAD DATA's own table; 0: the byte stands for itself. */
@@ -380,6 +414,44 @@ void carry_load_row(struct strbuf *b, const struct carry *c, char *const *row,
             add_load_field(b, row[i], lengths[i]);
     }
     strbuf_addc(b, '\n');
+}
+
+/* A length as the protocol has it: 1, 3, 4 or 9 bytes. */
+static char *add_length(char *to, size_t len)
+{
+    unsigned bytes = len < LENGTH_1_MAX ? 0 : len <= UINT16_MAX ? 2 : len < (1U << 24) ? 3 : 8;
+
+    if (bytes == 0) {
+        *to++ = (char)len;
+        return to;
+    }
+    *to++ = (char)(bytes == 2 ? LENGTH_2 : bytes == 3 ? LENGTH_3 : LENGTH_8);
+    for (unsigned i = 0; i < bytes; i++)
+        *to++ = (char)(unsigned char)((uint64_t)len >> (8 * i));
+    return to;
+}
+
+void carry_bulk_row(struct strbuf *b, const struct carry *c, char *const *row,
+                    const unsigned long *lengths)
+{
+    size_t need = 0;
+    char *start, *to;
+
+    for (size_t i = 0; i < c->count; i++)
+        need += BULK_VALUE_HEAD + (row[i] != NULL ? lengths[i] : 0);
+    start = to = strbuf_reserve(b, need);
+    if (start == NULL)
+        return;
+    for (size_t i = 0; i < c->count; i++) {
+        *to++ = row[i] == NULL ? BULK_NULL : 0;
+        if (row[i] == NULL)
+            continue;
+        to = add_length(to, lengths[i]);
+        memcpy(to, row[i], lengths[i]);
+        to += lengths[i];
+    }
+    *to = '\0';
+    b->len += (size_t)(to - start);
 }
 
 static bool all_digits(const char *data, size_t len)
@@ -496,10 +568,62 @@ static size_t field_end(const char *row, size_t at, size_t len, bool load)
     return len;
 }
 
-void carry_field(struct strbuf *b, const char *row, size_t len, bool load, size_t field)
+/* The value at *at, which moves on; false: there is none. */
+static bool bulk_field(const char *row, size_t len, size_t *at, const char **ret, size_t *ret_len)
 {
+    size_t n = 0, bytes, from = *at + 1;
+
+    if (*at >= len)
+        return false;
+    *ret = "NULL";
+    *ret_len = 4;
+    *at = from;
+    if (row[from - 1] == BULK_NULL || from >= len)
+        return from <= len;
+    switch ((unsigned char)row[from++]) {
+    case LENGTH_2:
+        bytes = 2;
+        break;
+    case LENGTH_3:
+        bytes = 3;
+        break;
+    case LENGTH_8:
+        bytes = 8;
+        break;
+    default:
+        n = (unsigned char)row[from - 1];
+        bytes = 0;
+    }
+    for (size_t i = 0; i < bytes && from < len; i++)
+        n |= (size_t)(unsigned char)row[from++] << (8 * i);
+    if (n > len - from)
+        return false;
+    *ret = row + from;
+    *ret_len = n;
+    *at = from + n;
+    return true;
+}
+
+static void show_bulk_field(struct strbuf *b, const char *row, size_t len, size_t field)
+{
+    const char *value = NULL;
+    size_t at = 0, n = 0;
+
+    for (size_t i = 0; i <= field; i++)
+        if (!bulk_field(row, len, &at, &value, &n))
+            return;
+    shown(b, value, n);
+}
+
+void carry_field(struct strbuf *b, const char *row, size_t len, enum carry_form form, size_t field)
+{
+    bool load = form == FORM_LOAD;
     size_t at = load ? 0 : 1, end;
 
+    if (form == FORM_BULK) {
+        show_bulk_field(b, row, len, field);
+        return;
+    }
     if (!load && len >= 2)
         len -= 2; /* ")," */
     end = field_end(row, at, len, load);

@@ -47,6 +47,13 @@ void carry_done(struct carry *c);
 /* carry_find(): index of the source column in c->columns, or -1. */
 int carry_find(const struct carry *c, const struct column *src);
 
+/* How rows are written down for the target. */
+enum carry_form {
+    FORM_INSERT, /* "(…)," behind the head of a multi-row INSERT */
+    FORM_LOAD,   /* LOAD DATA's lines */
+    FORM_BULK,   /* values of conn_bulk() */
+};
+
 enum write_mode {
     WRITE_REPLACE, /* the new row wins over one with an equal key */
     WRITE_KEEP,    /* the row that is there stays */
@@ -61,6 +68,11 @@ void carry_load_sql(struct strbuf *b, const struct carry *c, const struct table 
 void carry_insert_head(struct strbuf *b, const struct carry *c, const struct table *dst,
                        enum write_mode mode);
 void carry_insert_tail(struct strbuf *b, const struct carry *c, enum write_mode mode);
+/* carry_bulk_sql(): head and one row of "?". carry_can_bulk(): not with number 0 of an ENUM, which
+ * needs another sql_mode, nor where the target's own rows are to stay. */
+void carry_bulk_sql(struct strbuf *b, const struct carry *c, const struct table *dst,
+                    enum write_mode mode);
+bool carry_can_bulk(const struct carry *c, enum write_mode mode);
 
 /*
  * carry_enum_zeros() - how many values of this row are number 0 of an ENUM
@@ -78,11 +90,13 @@ unsigned carry_enum_zeros(const struct carry *c, char *const *row, const unsigne
 int carry_check_row(const struct carry *c, char *const *row, const unsigned long *lengths,
                     struct err *err);
 
-/* One row in LOAD DATA's format with its newline, or "(…)," for INSERT. */
+/* One row in a form's own format: LOAD DATA's with its newline, "(…)," for INSERT. */
 void carry_load_row(struct strbuf *b, const struct carry *c, char *const *row,
                     const unsigned long *lengths);
 void carry_insert_row(struct strbuf *b, const struct carry *c, char *const *row,
                       const unsigned long *lengths);
+void carry_bulk_row(struct strbuf *b, const struct carry *c, char *const *row,
+                    const unsigned long *lengths);
 /*
  * carry_literal() - one value of carry_select() for its column, as a person may run it
  *
@@ -94,6 +108,6 @@ bool carry_is_enum_zero(const struct carried *c, const char *data, size_t len);
 /* carry_value(): one value as carry_insert_row() has it, for a session of ours. */
 void carry_value(struct strbuf *b, const struct carried *c, const char *data, size_t len);
 /* carry_field(): readable text of a field of such a row, for messages; cut and cleaned. */
-void carry_field(struct strbuf *b, const char *row, size_t len, bool load, size_t field);
+void carry_field(struct strbuf *b, const char *row, size_t len, enum carry_form form, size_t field);
 
 #endif

@@ -19,24 +19,34 @@ enum {
 };
 
 int batch_start(struct batch *b, const struct carry *c, const struct table *dst,
-                enum write_mode mode, bool load, uint64_t max_packet, size_t full_bytes,
+                enum write_mode mode, enum carry_form form, uint64_t max_packet, size_t full_bytes,
                 struct err *err)
 {
-    b->load = load;
+    b->form = form;
     b->mode = mode;
     b->carry = c;
     b->dst = dst;
     b->max_packet = max_packet;
-    b->full_bytes = load ? full_bytes : (size_t)MIN((uint64_t)full_bytes, max_packet / 2);
+    b->full_bytes =
+        form == FORM_LOAD ? full_bytes : (size_t)MIN((uint64_t)full_bytes, max_packet / 2);
     b->statement.max = b->tail.max = STATEMENT_MAX;
     b->data.max = DATA_MAX;
     strbuf_reset(&b->statement);
     strbuf_reset(&b->tail);
-    if (load) {
+    b->head = 0;
+    switch (form) {
+    case FORM_LOAD:
         carry_load_sql(&b->statement, c, dst, mode);
-    } else {
+        break;
+    case FORM_BULK:
+        carry_bulk_sql(&b->statement, c, dst, mode);
+        b->head = conn_bulk_head(c->count);
+        break;
+    case FORM_INSERT:
         carry_insert_head(&b->statement, c, dst, mode);
         carry_insert_tail(&b->tail, c, mode);
+        b->head = b->statement.len;
+        break;
     }
     batch_clear(b);
     if (strbuf_check(&b->tail, err) < 0)
@@ -55,9 +65,15 @@ void batch_done(struct batch *b)
 
 void batch_clear(struct batch *b)
 {
+    char *head;
+
     strbuf_reset(&b->data);
-    if (!b->load)
+    if (b->form == FORM_INSERT) {
         strbuf_add(&b->data, b->statement.data, b->statement.len);
+    } else if ((head = strbuf_reserve(&b->data, b->head)) != NULL) {
+        memset(head, 0, b->head + 1);
+        b->data.len = b->head;
+    }
     b->rows = 0;
     b->zeros = 0;
     b->bytes = 0;
@@ -80,10 +96,17 @@ int batch_add(struct batch *b, char *const *row, const unsigned long *lengths, s
     if ((b->rows == b->cap && more_rows(b, err) < 0) ||
         carry_check_row(b->carry, row, lengths, err) < 0)
         return -1;
-    if (b->load)
+    switch (b->form) {
+    case FORM_LOAD:
         carry_load_row(&b->data, b->carry, row, lengths);
-    else
+        break;
+    case FORM_BULK:
+        carry_bulk_row(&b->data, b->carry, row, lengths);
+        break;
+    case FORM_INSERT:
         carry_insert_row(&b->data, b->carry, row, lengths);
+        break;
+    }
     if (strbuf_check(&b->data, err) < 0)
         return err_wrap(err, "a row of %s.%s", b->dst->db, b->dst->name);
     b->zeros += carry_enum_zeros(b->carry, row, lengths);
@@ -100,7 +123,7 @@ bool batch_full(const struct batch *b)
 
 static size_t row_start(const struct batch *b, size_t row)
 {
-    return row > 0 ? b->ends[row - 1].end : b->load ? 0 : b->statement.len;
+    return row > 0 ? b->ends[row - 1].end : b->head;
 }
 
 /* ---- sending ---- */
@@ -198,14 +221,51 @@ static int send_insert(const struct batch *b, struct conn *to, size_t from, size
     return 0;
 }
 
-static int send_rows(const struct batch *b, struct conn *to, size_t from, size_t until,
+/* Some of the rows only: a packet of their own. */
+static int send_bulk(struct batch *b, struct conn *to, size_t from, size_t until,
                      struct batch_result *ret, struct err *err)
 {
-    return b->load ? send_load(b, to, from, until, ret, err)
-                   : send_insert(b, to, from, until, ret, err);
+    _cleanup_(strbuf_done)
+    struct strbuf part = STRBUF(DATA_MAX);
+    size_t start = row_start(b, from), len = b->ends[until - 1].end - start + b->head;
+    char *packet = b->data.data;
+    uint64_t affected = 0, rows = until - from;
+
+    if (len + PACKET_SPARE > b->max_packet)
+        return err_set(err, ERR_NOT_SUPPORTED, "a row of %s.%s takes %zu bytes", b->dst->db,
+                       b->dst->name, len);
+    if (from > 0) {
+        strbuf_add(&part, b->data.data, b->head);
+        strbuf_add(&part, b->data.data + start, len - b->head);
+        if (strbuf_check(&part, err) < 0)
+            return -1;
+        packet = part.data;
+    }
+    if (conn_bulk(to, strbuf_str(&b->statement), b->carry->count, packet, len, &affected, err) < 0)
+        return -1;
+    if (affected < rows) /* encoder and server disagree about what a row is */
+        return err_set(err, ERR_INTERNAL,
+                       "%" PRIu64 " rows were sent to %s.%s, the server counted %" PRIu64, rows,
+                       b->dst->db, b->dst->name, affected);
+    *ret = count_insert(b, rows, affected);
+    return 0;
 }
 
-int batch_send(const struct batch *b, struct conn *to, struct batch_result *ret, struct err *err)
+static int send_rows(struct batch *b, struct conn *to, size_t from, size_t until,
+                     struct batch_result *ret, struct err *err)
+{
+    switch (b->form) {
+    case FORM_LOAD:
+        return send_load(b, to, from, until, ret, err);
+    case FORM_BULK:
+        return send_bulk(b, to, from, until, ret, err);
+    case FORM_INSERT:
+        break;
+    }
+    return send_insert(b, to, from, until, ret, err);
+}
+
+int batch_send(struct batch *b, struct conn *to, struct batch_result *ret, struct err *err)
 {
     *ret = (struct batch_result){ 0 };
     return b->rows > 0 ? send_rows(b, to, 0, b->rows, ret, err) : 0;
@@ -214,7 +274,7 @@ int batch_send(const struct batch *b, struct conn *to, struct batch_result *ret,
 /* ---- finding the row to blame ---- */
 
 /* 1: these rows are refused (err says why), 0: they are taken, -1: something else went wrong. */
-static int probe(const struct batch *b, struct conn *to, size_t from, size_t until, struct err *err)
+static int probe(struct batch *b, struct conn *to, size_t from, size_t until, struct err *err)
 {
     struct err ignored = { 0 };
     struct batch_result r;
@@ -244,11 +304,11 @@ static void row_key(struct strbuf *text, const struct batch *b, const struct tab
         if (field < 0)
             continue;
         strbuf_addf(text, "%s%s=", shown++ > 0 ? ", " : "", c->name);
-        carry_field(text, b->data.data + start, len, b->load, (size_t)field);
+        carry_field(text, b->data.data + start, len, b->form, (size_t)field);
     }
 }
 
-void batch_blame(const struct batch *b, struct conn *to, const struct table *src, struct err *err)
+void batch_blame(struct batch *b, struct conn *to, const struct table *src, struct err *err)
 {
     _cleanup_(strbuf_done)
     struct strbuf key = STRBUF(KEY_TEXT_MAX);

@@ -1,6 +1,6 @@
 /*
- * Rows on their way to one target table: encoded as they come, sent as one LOAD DATA LOCAL or,
- * where the target refuses that, as one multi-row INSERT.
+ * Rows on their way to one target table: encoded as they come, sent at once: by MariaDB's array
+ * binding, as one LOAD DATA LOCAL or, where the target refuses both, as one multi-row INSERT.
  */
 #ifndef WORKERS_FULL_BATCH_H
 #define WORKERS_FULL_BATCH_H
@@ -17,15 +17,16 @@ struct batch_row {
 };
 
 struct batch {
-    bool load; /* LOAD DATA LOCAL; else INSERT */
+    enum carry_form form;
     enum write_mode mode;
     const struct carry *carry;
     const struct table *dst;
     uint64_t max_packet;     /* the target's max_allowed_packet */
     size_t full_bytes;       /* batch_full() from here on */
-    struct strbuf statement; /* LOAD: all of it; INSERT: its head */
+    struct strbuf statement; /* all of it; INSERT: its head */
     struct strbuf tail;      /* INSERT */
-    struct strbuf data;      /* INSERT: begins with the head */
+    struct strbuf data;      /* INSERT, BULK: begins with the head */
+    size_t head;             /* of `data` */
     struct batch_row *ends;  /* per row */
     unsigned zeros;          /* of all rows: carry_enum_zeros() */
     size_t rows, cap;
@@ -34,7 +35,7 @@ struct batch {
 
 /* Prepares for one table; keeps the memory of a batch used before (zeroed at first). */
 int batch_start(struct batch *b, const struct carry *c, const struct table *dst,
-                enum write_mode mode, bool load, uint64_t max_packet, size_t full_bytes,
+                enum write_mode mode, enum carry_form form, uint64_t max_packet, size_t full_bytes,
                 struct err *err);
 void batch_done(struct batch *b);
 int batch_add(struct batch *b, char *const *row, const unsigned long *lengths, struct err *err);
@@ -49,16 +50,17 @@ struct batch_result {
 /*
  * batch_send() - all rows in one statement
  *
- * Errors: ERR_VALUE; ERR_NOT_SUPPORTED when the target does not allow LOCAL; conn's. After an error
- * the transaction must be rolled back.
+ * Errors: ERR_VALUE; ERR_NOT_SUPPORTED when the target does not take this form, or (BULK) not a row
+ * of that size; conn's. After an error the transaction must be rolled back. BULK: fills in the
+ * head.
  */
-int batch_send(const struct batch *b, struct conn *to, struct batch_result *ret, struct err *err);
+int batch_send(struct batch *b, struct conn *to, struct batch_result *ret, struct err *err);
 /*
  * batch_blame() - names the first row that the target refuses, after ERR_VALUE
  *
  * Sends halves again inside transactions that are rolled back; no transaction may be open. Replaces
  * `err` by one that names table, key and the server's reason; leaves it when no row fails any more.
  */
-void batch_blame(const struct batch *b, struct conn *to, const struct table *src, struct err *err);
+void batch_blame(struct batch *b, struct conn *to, const struct table *src, struct err *err);
 
 #endif

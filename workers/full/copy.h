@@ -28,6 +28,7 @@ struct copy_table {
     bool known;   /* has its row in cw_table */
     bool was_empty;
     unsigned attempt;
+    atomic_bool no_bulk; /* it has rows too long for one packet */
     /* Below: guarded by the queue's lock once the threads run. */
     enum table_state state;
     bool scouting, giant;
@@ -106,12 +107,14 @@ struct copy {
     struct copy_table *tables;        /* one per table of the catalog */
     size_t count;
     unsigned threads, readers, writers;
+    bool threads_given;
     size_t batch_bytes;
     uint64_t max_packet;      /* target's max_allowed_packet */
     bool keep_existing;       /* allowDestTableNotEmpty */
     bool truncate_keyless;    /* nonePkUkTruncateDstTable */
     bool finished;            /* the copy had ended before we came */
     atomic_bool load_allowed; /* LOAD DATA LOCAL works at the target */
+    atomic_bool bulk_allowed; /* so does conn_bulk() */
     struct queue *queue;
     struct throttle *throttle;
     struct permits reading, writing;
@@ -168,8 +171,7 @@ int stream_rows(struct mover *m, struct copy_table *t, const struct strbuf *sql,
                 void *ctx, struct err *err);
 /* stream_send(): the batch to the target, throttled; adds to *io. 0, STAGE_STOPPED,
  * or -1 with batch_send()'s errors. */
-int stream_send(struct mover *m, const struct copy_table *t, struct batch_result *io,
-                struct err *err);
+int stream_send(struct mover *m, struct copy_table *t, struct batch_result *io, struct err *err);
 /* "SELECT … FROM t [FORCE INDEX …]"; for the WHERE: stream_filter(), which adds the row filter. */
 void stream_select(struct strbuf *b, const struct copy_table *t);
 void stream_filter(struct strbuf *b, const struct copy_table *t, bool has_where);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "base/log.h"
@@ -19,6 +20,8 @@ enum {
     BATCH_BYTES_MAX = 4 * 1024 * 1024,
     BATCH_BYTES_MIN = 1024 * 1024,
     MEMORY_MIB = 64, /* of all threads together, where nothing is said */
+    THREADS_SPARE = 2,
+    BULK_SINCE = 100500, /* the oldest MariaDB that is still maintained */
 };
 
 /* ---- configuration ---- */
@@ -40,16 +43,68 @@ static void configure(struct copy *c)
     unsigned by_mode = threads_of_mode(json_get_str(config, "fullTransferSpeedMode", "NORMAL"));
     int64_t readers = json_get_i64(config, "readWorkerNum", 0);
     int64_t writers = json_get_i64(config, "writeWorkerNum", 0);
-    size_t memory = (size_t)json_get_i64(config, "memoryMiB", MEMORY_MIB) * 1024 * 1024;
 
     c->readers = readers > 0 ? (unsigned)MIN(readers, (int64_t)COPY_THREADS_MAX) : by_mode;
     c->writers = writers > 0 ? (unsigned)MIN(writers, (int64_t)COPY_THREADS_MAX) : by_mode;
     c->threads = MAX(c->readers, c->writers);
-    c->batch_bytes =
-        MIN(MAX(memory / c->threads, (size_t)BATCH_BYTES_MIN), (size_t)BATCH_BYTES_MAX);
+    c->threads_given = readers > 0 || writers > 0;
     c->keep_existing = json_get_bool(config, "allowDestTableNotEmpty", false);
     c->truncate_keyless =
         c->keep_existing && json_get_bool(config, "nonePkUkTruncateDstTable", false);
+}
+
+static int ask_number(struct conn *c, const char *sql, uint64_t fallback, uint64_t *ret,
+                      struct err *err)
+{
+    _cleanup_(freep)
+    char *text = NULL;
+
+    *ret = fallback;
+    if (conn_value(c, sql, &text, err) < 0)
+        return -1;
+    if (text != NULL)
+        (void)num_parse_u64(text, UINT64_MAX, ret);
+    return 0;
+}
+
+/*
+ * The target's processors; 0: not known. MariaDB tells them as the default of a variable; a target
+ * on this machine has this machine's.
+ */
+static unsigned target_processors(const struct copy *c, struct conn *dst)
+{
+    const char *host = c->w->task->ends[END_SINK].host;
+    long here = sysconf(_SC_NPROCESSORS_ONLN);
+    struct err ignored = { 0 };
+    uint64_t told = 0;
+
+    if (c->dst_dialect.flavour == FLAVOUR_MARIADB &&
+        ask_number(dst, "SELECT @@global.thread_pool_size", 0, &told, &ignored) == 0 && told > 0)
+        return (unsigned)MIN(told, (uint64_t)COPY_THREADS_MAX);
+    if (strcmp(host, "127.0.0.1") == 0 || strcmp(host, "localhost") == 0)
+        return (unsigned)MIN(MAX(here, 0L), (long)COPY_THREADS_MAX);
+    return 0;
+}
+
+/*
+ * More connections than processors wait for each other's latches: 8 on two cost the target a
+ * quarter more than 4 (docs/performance.md). A few more than processors hide commits and the
+ * network. Numbers that somebody gave stay as they are.
+ */
+static void settle_threads(struct copy *c, struct conn *dst)
+{
+    struct json_object *config = task_full_config(c->w->task);
+    size_t memory = (size_t)json_get_i64(config, "memoryMiB", MEMORY_MIB) * 1024 * 1024;
+    bool fast = strcasecmp(json_get_str(config, "fullTransferSpeedMode", ""), "FAST") == 0;
+    unsigned processors = c->threads_given ? 0 : target_processors(c, dst);
+
+    if (processors > 0)
+        c->threads = c->readers = c->writers =
+            MIN(c->threads, (processors + THREADS_SPARE) * (fast ? 2 : 1));
+    permits_init(&c->reading, c->readers);
+    permits_init(&c->writing, c->writers);
+    c->batch_bytes =
+        MIN(MAX(memory / c->threads, (size_t)BATCH_BYTES_MIN), (size_t)BATCH_BYTES_MAX);
 }
 
 int copy_new(struct worker *w, struct copy **ret, struct err *err)
@@ -61,8 +116,6 @@ int copy_new(struct worker *w, struct copy **ret, struct err *err)
         return err_set(err, ERR_NOMEM, "no memory for a copy");
     c->w = w;
     configure(c);
-    permits_init(&c->reading, c->readers);
-    permits_init(&c->writing, c->writers);
     c->throttle = throttle_new(w->report);
     if (c->throttle == NULL)
         return err_set(err, ERR_NOMEM, "no memory for a copy");
@@ -78,8 +131,10 @@ void copy_free(struct copy *c)
         return;
     queue_free(c->queue);
     throttle_free(c->throttle);
-    permits_done(&c->reading);
-    permits_done(&c->writing);
+    if (c->batch_bytes > 0) { /* settle_threads() */
+        permits_done(&c->reading);
+        permits_done(&c->writing);
+    }
     for (size_t i = 0; i < c->count; i++) {
         carry_done(&c->tables[i].carry);
         bound_done(&c->tables[i].last);
@@ -153,26 +208,13 @@ static int make_tables(struct copy *c, struct err *err)
         t->src = c->catalog->tables[i];
         t->keyless = t->src->key < 0;
         t->giant = t->src->avg_row_bytes > GIANT_ROW_BYTES / 8;
+        t->no_bulk = t->giant;
         key_plan_of(t->src, &t->key);
     }
     return 0;
 }
 
 /* ---- the target server ---- */
-
-static int ask_number(struct conn *c, const char *sql, uint64_t fallback, uint64_t *ret,
-                      struct err *err)
-{
-    _cleanup_(freep)
-    char *text = NULL;
-
-    *ret = fallback;
-    if (conn_value(c, sql, &text, err) < 0)
-        return -1;
-    if (text != NULL)
-        (void)num_parse_u64(text, UINT64_MAX, ret);
-    return 0;
-}
 
 static int learn_target(struct copy *c, struct conn *dst, struct err *err)
 {
@@ -182,8 +224,10 @@ static int learn_target(struct copy *c, struct conn *dst, struct err *err)
         ask_number(dst, "SELECT @@global.local_infile", 0, &allowed, err) < 0)
         return -1;
     c->load_allowed = allowed == 1;
-    log_info("full", "target", "load_data=%d max_allowed_packet=%" PRIu64, allowed == 1,
-             c->max_packet);
+    c->bulk_allowed = c->dst_dialect.flavour == FLAVOUR_MARIADB &&
+                      c->dst_dialect.version >= BULK_SINCE && conn_bulk_able(dst);
+    log_info("full", "target", "bulk=%d load_data=%d max_allowed_packet=%" PRIu64, c->bulk_allowed,
+             allowed == 1, c->max_packet);
     return 0;
 }
 
@@ -197,6 +241,7 @@ static int take_over(struct copy *c, struct conn *dst, struct err *err)
     if (dialect_detect(dst, &c->dst_dialect, err) < 0 ||
         control_ensure(dst, t->control_schema, err) < 0)
         return -1;
+    settle_threads(c, dst);
     got = control_copy_end_get(dst, t->control_schema, t->project_id, &end, err);
     if (got != 0)
         return got;

@@ -69,12 +69,20 @@ void stream_filter(struct strbuf *b, const struct copy_table *t, bool has_where)
     strbuf_adds(b, "\n)"); /* on its own line: the filter may end in a comment */
 }
 
+static enum carry_form form_of(const struct copy *c, const struct copy_table *t,
+                               enum write_mode mode)
+{
+    if (c->bulk_allowed && !t->no_bulk && carry_can_bulk(&t->carry, mode))
+        return FORM_BULK;
+    return c->load_allowed ? FORM_LOAD : FORM_INSERT;
+}
+
 int stream_start_batch(struct mover *m, const struct copy_table *t, enum write_mode mode,
                        struct err *err)
 {
     struct copy *c = m->copy;
 
-    return batch_start(&m->batch, &t->carry, t->dst, mode, c->load_allowed, c->max_packet,
+    return batch_start(&m->batch, &t->carry, t->dst, mode, form_of(c, t, mode), c->max_packet,
                        c->batch_bytes, err);
 }
 
@@ -88,19 +96,27 @@ static void meter_add(struct meter *of, uint64_t rows, uint64_t bytes, int64_t u
 
 /* ---- to the target ---- */
 
-/* The server refuses LOCAL whatever its variable said: from now on by INSERT, this work again. */
-static int load_refused(struct mover *m, struct err *err)
+/* The server refuses a form whatever it said before: from now on by the next one, this work again.
+ */
+static int form_refused(struct mover *m, struct copy_table *t, struct err *err)
 {
-    if (m->batch.load && err->code == ERR_NOT_SUPPORTED) {
-        log_warn("full", "load_refused", "db_errno=%u", err->db_errno);
+    enum carry_form form = m->batch.form;
+
+    if (form == FORM_INSERT || err->code != ERR_NOT_SUPPORTED)
+        return -1;
+    log_warn("full", form == FORM_LOAD ? "load_refused" : "bulk_refused", "db_errno=%u table_no=%u",
+             err->db_errno, t->no);
+    if (form == FORM_LOAD)
         m->copy->load_allowed = false;
-        err->code = ERR_DB_RETRY;
-    }
+    else if (err->db_errno != 0)
+        m->copy->bulk_allowed = false;
+    else
+        t->no_bulk = true;
+    err->code = ERR_DB_RETRY;
     return -1;
 }
 
-int stream_send(struct mover *m, const struct copy_table *t, struct batch_result *io,
-                struct err *err)
+int stream_send(struct mover *m, struct copy_table *t, struct batch_result *io, struct err *err)
 {
     struct batch *b = &m->batch;
     struct batch_result r;
@@ -120,7 +136,7 @@ int stream_send(struct mover *m, const struct copy_table *t, struct batch_result
             control_rollback(m->dst);
             batch_blame(b, m->dst, t->src, err);
         }
-        return load_refused(m, err);
+        return form_refused(m, t, err);
     }
     meter_add(&m->copy->sink, r.rows, b->bytes, clock_mono_us() - start);
     io->rows += r.rows;

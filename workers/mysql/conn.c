@@ -162,6 +162,7 @@ void conn_close(struct conn *c)
 {
     if (c == NULL)
         return;
+    conn_bulk_drop(c);
     if (c->mysql != NULL)
         mysql_close(c->mysql);
     free(c);

@@ -130,6 +130,20 @@ int conn_load(struct conn *c, const char *sql, size_t sql_len, const char *data,
               uint64_t expected, uint64_t *ret_rows, uint64_t *ret_skipped, struct err *err);
 
 /*
+ * conn_bulk() - many rows through one prepared statement: MariaDB's array binding
+ *
+ * @sql      INSERT or REPLACE with one ? for each of `columns`, which are bytes in no character set
+ * @packet   conn_bulk_head() bytes that are filled in here, then the rows: for each value a byte
+ *           0 and a length-encoded string, or a byte 1 for NULL
+ * The statement stays prepared until another one comes. Errors as conn_exec(), and ERR_VALUE for a
+ * warning about a value; ERR_NOT_SUPPORTED where the server, or what stands before it, can't.
+ */
+bool conn_bulk_able(const struct conn *c);
+size_t conn_bulk_head(size_t columns);
+int conn_bulk(struct conn *c, const char *sql, size_t columns, char *packet, size_t len,
+              uint64_t *ret_affected, struct err *err);
+
+/*
  * conn_check_warnings() - did the last statement change a value on its way into a column?
  *
  * @skipped   rows left out for an equal key: each may have made a warning

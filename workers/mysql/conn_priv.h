@@ -13,8 +13,15 @@ struct load_source {
     size_t left;
 };
 
+/* conn_bulk()'s statement, prepared last. */
+struct bulk_statement {
+    MYSQL_STMT *stmt;
+    char *sql;
+};
+
 struct conn {
     MYSQL *mysql;
+    struct bulk_statement bulk;
     const struct endpoint *to; /* borrowed from the task, which outlives every connection */
     bool local_infile;
     bool connected;
@@ -42,5 +49,6 @@ int conn_fail(const struct conn *c, const char *sql, size_t len, struct err *err
 int conn_setup(struct conn *c, struct err *err);
 /* conn_load_install(): our handler instead of the library's, which would open real files. */
 void conn_load_install(struct conn *c);
+void conn_bulk_drop(struct conn *c); /* before the connection is closed */
 
 #endif

@@ -229,17 +229,17 @@ static void a_field_is_found_again_for_messages(void **state)
 {
     static const struct {
         const char *row;
-        bool load;
+        enum carry_form form;
         size_t field;
         const char *expected;
     } cases[] = {
-        { "1\tab\t3\n", true, 0, "1" },
-        { "1\tab\t3\n", true, 1, "ab" },
-        { "1\tab\t3\n", true, 2, "3" },
-        { "1\ta\\\tb\t3\n", true, 2, "3" },
-        { "('1',_binary'a,b',3),", false, 0, "'1'" },
-        { "('1',_binary'a,b',3),", false, 1, "_binary'a,b'" },
-        { "('1',_binary'a\\',b',3),", false, 2, "3" },
+        { "1\tab\t3\n", FORM_LOAD, 0, "1" },
+        { "1\tab\t3\n", FORM_LOAD, 1, "ab" },
+        { "1\tab\t3\n", FORM_LOAD, 2, "3" },
+        { "1\ta\\\tb\t3\n", FORM_LOAD, 2, "3" },
+        { "('1',_binary'a,b',3),", FORM_INSERT, 0, "'1'" },
+        { "('1',_binary'a,b',3),", FORM_INSERT, 1, "_binary'a,b'" },
+        { "('1',_binary'a\\',b',3),", FORM_INSERT, 2, "3" },
     };
 
     (void)state;
@@ -247,8 +247,48 @@ static void a_field_is_found_again_for_messages(void **state)
         _cleanup_(strbuf_done)
         struct strbuf text = STRBUF(SQL_MAX);
 
-        carry_field(&text, cases[i].row, strlen(cases[i].row), cases[i].load, cases[i].field);
+        carry_field(&text, cases[i].row, strlen(cases[i].row), cases[i].form, cases[i].field);
         assert_string_equal(strbuf_str(&text), cases[i].expected);
+    }
+}
+
+/* The protocol's length-encoded strings, behind a byte that tells NULL. */
+static void rows_of_a_bulk_statement_carry_lengths(void **state)
+{
+    static const size_t lens[] = { 0, 1, 250, 251, 65535, 65536, 16777215, 16777216 };
+    static const char *const heads[] = { "\0\0",
+                                         "\0\1",
+                                         "\0\xfa",
+                                         "\0\xfc\xfb\0",
+                                         "\0\xfc\xff\xff",
+                                         "\0\xfd\0\0\1",
+                                         "\0\xfd\xff\xff\xff",
+                                         "\0\xfe\0\0\0\1\0\0\0\0" };
+    static const size_t head_lens[] = { 2, 2, 2, 4, 4, 5, 5, 10 };
+    struct carried columns[3] = { 0 };
+    struct carry c = { .columns = columns, .count = 3 };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(lens); i++) {
+        _cleanup_(freep)
+        char *value = calloc(1, lens[i] + 1);
+        _cleanup_(strbuf_done)
+        struct strbuf b = STRBUF(20 * 1024 * 1024), text = STRBUF(SQL_MAX);
+        char *row[3] = { NULL, value, (char[]){ "ab" } };
+        unsigned long lengths[3] = { 0, lens[i], 2 };
+
+        memset(value, 'x', lens[i]);
+        carry_bulk_row(&b, &c, row, lengths);
+        assert_int_equal(b.len, 1 + head_lens[i] + lens[i] + 4);
+        assert_int_equal(b.data[0], 1);
+        assert_memory_equal(b.data + 1, heads[i], head_lens[i]);
+        assert_memory_equal(b.data + 1 + head_lens[i], value, lens[i]);
+        assert_memory_equal(b.data + b.len - 4, "\0\2ab", 4);
+        carry_field(&text, b.data, b.len, FORM_BULK, 0);
+        assert_string_equal(strbuf_str(&text), "NULL");
+        strbuf_reset(&text);
+        carry_field(&text, b.data, b.len, FORM_BULK, 2);
+        assert_string_equal(strbuf_str(&text), "ab");
     }
 }
 
@@ -329,6 +369,7 @@ int main(void)
         cmocka_unit_test(statements_follow_the_write_mode),
         cmocka_unit_test(rows_are_encoded_byte_for_byte),
         cmocka_unit_test(a_field_is_found_again_for_messages),
+        cmocka_unit_test(rows_of_a_bulk_statement_carry_lengths),
         cmocka_unit_test(numbers_that_a_document_would_not_keep_are_found),
         cmocka_unit_test(a_row_whose_document_would_change_is_named),
         cmocka_unit_test(number_zero_of_an_enum_is_no_label),
