@@ -24,7 +24,7 @@ static const char *const table_categories[] = { "ALL", "WITH_UNIQUE_ROW_ID", "WI
 static const char *const speed_modes[] = { "STEADY", "NORMAL", "FAST", "CUSTOM", NULL };
 static const char *const verify_modes[] = { "STEADY", "NORMAL", "FAST", NULL };
 static const char *const grades[] = { "SMALL", "MEDIUM", "LARGE", "CUSTOM", NULL };
-static const char *const index_modes[] = { "NONE", "WITH_TABLE", "AFTER_COPY", NULL };
+static const char *const index_modes[] = { "NONE", "WITH_TABLE", "AFTER_COPY", "AUTO", NULL };
 static const char *const trigger_modes[] = { "NOT_MIGRATION", "WITH_STRUCT_TRANSFER", "WITH_TRANSFER_APP_SWITCH", NULL };
 static const char *const record_types[] = { "INSERT", "UPDATE", "DELETE", "DDL", "HEARTBEAT", "BEGIN", "COMMIT",
     "ROLLBACK", "ROW", NULL };
@@ -357,9 +357,9 @@ static void settle_indexes(struct json_object *body, struct faults *faults)
         return;
     }
     if (mode == NULL)
-        mode = defer ? "AFTER_COPY" : "WITH_TABLE";
+        mode = defer ? "AFTER_COPY" : "AUTO";
     /* without a copy in this project there is no "after": oms-api.md 4.4 */
-    if (strcmp(mode, "AFTER_COPY") == 0 && !both)
+    if (strcmp(mode, "NONE") != 0 && !both)
         mode = "WITH_TABLE";
     defer = strcmp(mode, "AFTER_COPY") == 0;
     json_add(config, "indexMigration", json_object_new_string(mode));

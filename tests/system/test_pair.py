@@ -356,7 +356,7 @@ def test_precheck_finds_a_hidden_control_schema(env):
 
 @needs("mariadb")
 @timeout(200)
-def test_layout_2_is_brought_to_3(env):
+def test_layout_2_is_brought_to_4(env):
     """A control schema as the version before left it is changed in place, and the project goes on."""
     a, b = env.source("mariadb"), env.target("mariadb")
     a.sql(["CREATE DATABASE ring", TABLE])
@@ -366,7 +366,7 @@ def test_layout_2_is_brought_to_3(env):
     wait_for(lambda: b.value("SELECT COUNT(*) FROM ring.t WHERE n = 1") == 5, 30, "rows before", context=daemon.explain)
     daemon.call("StopProject", {"id": project})
     daemon.wait_for(lambda: not daemon.workers(project), 20, "the workers have stopped")
-    new = ("cw_node", "cw_link", "cw_mask", "cw_canary", "cw_conflict", "cw_remedy")
+    new = ("cw_node", "cw_link", "cw_mask", "cw_canary", "cw_conflict", "cw_remedy", "cw_index")
     b.sql([*(f"DROP TABLE oms.{name}" for name in new), "UPDATE oms.cw_lane SET origin = ''",
            "ALTER TABLE oms.cw_lane MODIFY origin VARBINARY(64) NOT NULL DEFAULT ''",
            "UPDATE oms.cw_meta SET value = '2' WHERE name = 'layout'"])
@@ -374,7 +374,7 @@ def test_layout_2_is_brought_to_3(env):
     wait_monitoring(daemon, project)
     write(a, "a", 100, 5)
     wait_for(lambda: b.value("SELECT COUNT(*) FROM ring.t WHERE n = 1") == 10, 30, "rows behind", context=daemon.explain)
-    assert b.value("SELECT value FROM oms.cw_meta WHERE name = 'layout'") == b"3"
+    assert b.value("SELECT value FROM oms.cw_meta WHERE name = 'layout'") == b"4"
     assert set(new) <= set(b.tables("oms"))
     assert b.value("SELECT CHARACTER_MAXIMUM_LENGTH FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = 'oms'"
                    " AND TABLE_NAME = 'cw_lane' AND COLUMN_NAME = 'origin'") == 255

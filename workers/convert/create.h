@@ -23,6 +23,7 @@ struct create_job {
     const struct map *overrides;  /* the user's collations (map_override()), or NULL */
     struct map *check_names; /* "db\1name" used so far; MySQL wants them unique in a database */
     bool with_indexes;       /* normal indexes with the table */
+    bool list_indexes;       /* those that may be dropped and made anew are listed all the same */
 };
 
 struct index_text {
@@ -31,7 +32,7 @@ struct index_text {
 
 struct create_result {
     char *sql;                  /* CREATE TABLE IF NOT EXISTS … */
-    struct index_text *indexes; /* normal indexes left for later */
+    struct index_text *indexes; /* normal indexes left for later, or listed */
     size_t index_count;
 };
 

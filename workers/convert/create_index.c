@@ -117,7 +117,7 @@ static void check_long_parts(struct builder *b, size_t open, size_t close)
     }
 }
 
-static int defer_index(struct builder *b, const char *name, struct strbuf *definition)
+static int add_index(struct builder *b, const char *name, struct strbuf *definition)
 {
     struct create_result *r = b->out;
     struct index_text *grown = realloc(r->indexes, (r->index_count + 1) * sizeof(*grown));
@@ -151,7 +151,7 @@ void build_index(struct builder *b, size_t from, size_t to)
     _cleanup_(freep)
     char *name = NULL;
     const struct tokens *t = b->t;
-    bool primary = tokens_word(t, from, "PRIMARY"), unique = tokens_word(t, from, "UNIQUE");
+    bool primary = tokens_word(t, from, "PRIMARY"), unique = tokens_word(t, from, "UNIQUE"), later;
     size_t open = from, close;
 
     while (open < to && !tokens_punct(t, open, '('))
@@ -177,9 +177,13 @@ void build_index(struct builder *b, size_t from, size_t to)
         if (unique)
             check_long_parts(b, open, close);
         index_options(b, close + 1, to, &out);
-        if (primary || unique || b->job->with_indexes || serves_auto_increment(b, open))
+        later = !primary && !unique && !serves_auto_increment(b, open);
+        if (!later || b->job->with_indexes)
             builder_add_item(b, &out);
-        else if (defer_index(b, name, &out) < 0)
+        /* a FULLTEXT index leaves a hidden column behind when it is dropped: not for nothing */
+        if (later &&
+            (!b->job->with_indexes || (b->job->list_indexes && tokens_word(t, from, "KEY"))) &&
+            add_index(b, name, &out) < 0)
             b->failed = true;
     }
     if (!strbuf_ok(&out))

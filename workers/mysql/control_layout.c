@@ -107,6 +107,16 @@ const struct layout_table layout_tables[] = {
       " PRIMARY KEY (project, table_no)" INNODB,
       "DELETE FROM @cw_table WHERE project = %q LIMIT 1000" },
     /*
+     * Tables that were created by the project and whose normal indexes are made when their rows are
+     * there (indexMigration AUTO). db, name: at the source.
+     */
+    { "cw_index", MAKE "@cw_index ("
+      " project VARBINARY(40) NOT NULL,"
+      " db VARBINARY(256) NOT NULL,"
+      " name VARBINARY(256) NOT NULL,"
+      " PRIMARY KEY (project, db, name)" INNODB,
+      "DELETE FROM @cw_index WHERE project = %q LIMIT 1000" },
+    /*
      * Rows with lo < key <= hi (NULL: no bound); bounds as workers/mysql/bounds.h writes them.
      * state: 0 planned, 1 copied. rows_done: how many rows were read; skipped: of those, how many
      * the target had already.

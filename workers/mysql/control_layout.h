@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-enum { CONTROL_LAYOUT = 3 }; /* cw_meta's "layout": raised with every change below */
+enum { CONTROL_LAYOUT = 4 }; /* cw_meta's "layout": raised with every change below */
 
 struct layout_table {
     const char *name;

@@ -325,11 +325,17 @@ int schema_with_retries(struct worker *w, int (*fn)(struct schema_ctx *c, struct
 
 int ctx_ddl(struct schema_ctx *c, const char *sql, const char *what, struct err *err)
 {
+    return ctx_ddl_on(c, c->dst, sql, what, err);
+}
+
+int ctx_ddl_on(const struct schema_ctx *c, struct conn *dst, const char *sql, const char *what,
+               struct err *err)
+{
     struct err refused;
 
-    if (control_check(c->dst, &c->fence, err) < 0)
+    if (control_check(dst, &c->fence, err) < 0)
         return -1;
-    if (conn_exec(c->dst, sql, strlen(sql), NULL, err) == 0)
+    if (conn_exec(dst, sql, strlen(sql), NULL, err) == 0)
         return 0;
     if (err_retryable(err) || (err->code != ERR_DB_QUERY && err->code != ERR_TABLE_NOT_FOUND &&
                                err->code != ERR_VALUE && err->code != ERR_NOT_SUPPORTED))
@@ -351,7 +357,7 @@ enum index_policy schema_index_policy(const struct task *t)
     if (t->do_full &&
         (json_get_bool(config, "deferIndexCreation", false) || strcasecmp(how, "AFTER_COPY") == 0))
         return INDEX_AFTER_COPY;
-    return INDEX_WITH_TABLE;
+    return t->do_full && strcasecmp(how, "AUTO") == 0 ? INDEX_AUTO : INDEX_WITH_TABLE;
 }
 
 bool schema_wants_triggers(const struct task *t)
@@ -388,7 +394,7 @@ static void tell_table(struct schema_ctx *c, const struct table *t, const char *
                                                                .notes = strbuf_str(&notes) });
 }
 
-int schema_create_text(struct schema_ctx *c, const struct table *t, bool with_indexes,
+int schema_create_text(struct schema_ctx *c, const struct table *t, enum index_policy policy,
                        struct create_result *ret, struct err *err)
 {
     _cleanup_(strbuf_done)
@@ -411,17 +417,19 @@ int schema_create_text(struct schema_ctx *c, const struct table *t, bool with_in
     if (scope_match(c->scope, SCOPE_TABLE, t->db, t->name, &o, err) < 0)
         return -1;
     noted = c->notes.count;
-    rc = create_table_text(&(struct create_job){ .text = r.row[1],
-                                                 .text_len = r.lengths[1],
-                                                 .table = t,
-                                                 .columns = o.columns,
-                                                 .from = &c->from,
-                                                 .to = &c->to,
-                                                 .collations = c->collations,
-                                                 .overrides = c->overrides,
-                                                 .check_names = c->check_names,
-                                                 .with_indexes = with_indexes },
-                           ret, &c->notes, err);
+    rc = create_table_text(
+        &(struct create_job){ .text = r.row[1],
+                              .text_len = r.lengths[1],
+                              .table = t,
+                              .columns = o.columns,
+                              .from = &c->from,
+                              .to = &c->to,
+                              .collations = c->collations,
+                              .overrides = c->overrides,
+                              .check_names = c->check_names,
+                              .with_indexes = policy == INDEX_WITH_TABLE || policy == INDEX_AUTO,
+                              .list_indexes = policy == INDEX_AUTO },
+        ret, &c->notes, err);
     scope_object_done(&o);
     if (rc == 0)
         tell_table(c, t, r.row[1], ret->sql, noted);

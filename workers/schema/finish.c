@@ -45,110 +45,6 @@ static void progress(struct finish *f)
     report_progress(f->c->w->report, own_step ? percent : 100.0, step_info(f));
 }
 
-/* Names of what a table at the target has: `sql` ends where the table is to be named. */
-static int names_of(struct schema_ctx *c, const char *sql_head, const struct table *t,
-                    struct map *ret, struct err *err)
-{
-    _cleanup_(strbuf_done)
-    struct strbuf sql = STRBUF(4096);
-    _cleanup_(result_done)
-    struct result r = { 0 };
-    int rc;
-
-    strbuf_adds(&sql, sql_head);
-    strbuf_adds(&sql, " WHERE TABLE_SCHEMA = ");
-    sql_string(&sql, t->mapped_db);
-    strbuf_adds(&sql, " AND TABLE_NAME = ");
-    sql_string(&sql, t->mapped_name);
-    if (conn_query(c->dst, strbuf_str(&sql), sql.len, &r, err) < 0)
-        return -1;
-    while ((rc = result_next(&r, err)) == 1)
-        if (map_set(ret, result_str(&r, 0, ""), c) < 0)
-            return err_set(err, ERR_NOMEM, "out of memory");
-    return rc;
-}
-
-static void lower(char *s)
-{
-    for (; *s != '\0'; s++)
-        if (*s >= 'A' && *s <= 'Z')
-            *s = (char)(*s + 'a' - 'A');
-}
-
-static bool has_name(const struct map *have, const char *name)
-{
-    _cleanup_(freep)
-    char *key = strdup(name);
-
-    if (key == NULL)
-        return false;
-    lower(key);
-    return map_get(have, key) != NULL;
-}
-
-/* ---- indexes --------------------------------------------------------------------------------- */
-
-/* What completes a table after the copy. */
-static void tell_more(const struct finish *f, const struct table *t, const char *kind,
-                      const char *name, const char *sql)
-{
-    report_converted(f->c->w->report, &(struct converted_report){ .kind = kind,
-                                                                  .db = t->db,
-                                                                  .name = name,
-                                                                  .target_db = t->mapped_db,
-                                                                  .target_name = t->mapped_name,
-                                                                  .source = "",
-                                                                  .sql = sql,
-                                                                  .notes = "" });
-}
-
-static int alter_with(struct finish *f, const struct table *t, const struct create_result *made,
-                      const struct map *have, struct err *err)
-{
-    _cleanup_(strbuf_done)
-    struct strbuf sql = STRBUF(NAME_LIST_MAX);
-    size_t added = 0;
-    char what[700];
-
-    strbuf_adds(&sql, "ALTER TABLE ");
-    sql_table(&sql, t->mapped_db, t->mapped_name);
-    for (size_t i = 0; i < made->index_count; i++) {
-        if (has_name(have, made->indexes[i].name))
-            continue;
-        strbuf_addf(&sql, "%s ADD %s", added > 0 ? "," : "", made->indexes[i].definition);
-        added++;
-    }
-    if (added == 0)
-        return 0;
-    if (strbuf_check(&sql, err) < 0)
-        return -1;
-    (void)snprintf(what, sizeof(what), "indexes of %s.%s", t->mapped_db, t->mapped_name);
-    FAULT("schema.index.before");
-    if (ctx_ddl(f->c, strbuf_str(&sql), what, err) < 0)
-        return -1;
-    tell_more(f, t, "INDEXES", t->name, strbuf_str(&sql));
-    f->indexes += added;
-    return 0;
-}
-
-static int table_indexes(struct finish *f, const struct table *t, struct err *err)
-{
-    _cleanup_(map_freep)
-    struct map *have = map_new();
-    struct create_result made = { 0 };
-    int rc;
-
-    if (have == NULL)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    if (names_of(f->c, "SELECT DISTINCT LOWER(INDEX_NAME) FROM information_schema.STATISTICS", t,
-                 have, err) < 0 ||
-        schema_create_text(f->c, t, false, &made, err) < 0)
-        return -1;
-    rc = alter_with(f, t, &made, have, err);
-    create_result_done(&made);
-    return rc;
-}
-
 /* ---- foreign keys ---------------------------------------------------------------------------- */
 
 static void name_list(struct strbuf *sql, char *const *names, size_t count)
@@ -227,7 +123,7 @@ static int foreign_key(struct finish *f, const struct table *t, const struct for
     foreign_key_text(t, fk, parent, &sql);
     if (strbuf_check(&sql, err) < 0 || ctx_ddl(f->c, strbuf_str(&sql), what, err) < 0)
         return -1;
-    tell_more(f, t, "FOREIGN_KEY", fk->name, strbuf_str(&sql));
+    schema_tell_more(f->c, t, "FOREIGN_KEY", fk->name, strbuf_str(&sql));
     FAULT("schema.fk.after");
     f->foreign_keys++;
     return 0;
@@ -244,12 +140,13 @@ static int table_foreign_keys(struct finish *f, const struct table *t, struct er
         return 0;
     if (have == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
-    if (names_of(f->c, "SELECT LOWER(CONSTRAINT_NAME) FROM information_schema.TABLE_CONSTRAINTS", t,
-                 have, err) < 0 ||
+    if (schema_names(f->c,
+                     "SELECT LOWER(CONSTRAINT_NAME) FROM information_schema.TABLE_CONSTRAINTS", t,
+                     have, err) < 0 ||
         scope_match(f->c->scope, SCOPE_TABLE, t->db, t->name, &o, err) < 0)
         return -1;
     for (size_t i = 0; i < t->fk_count && rc == 0; i++)
-        if (!has_name(have, t->fks[i].name))
+        if (!schema_has_name(have, t->fks[i].name))
             rc = foreign_key(f, t, &t->fks[i], o.columns, err);
     scope_object_done(&o);
     return rc;
@@ -291,14 +188,31 @@ static int each_table(struct finish *f,
     return 0;
 }
 
+static void indexes_planned(void *ctx, size_t tables)
+{
+    struct finish *f = ctx;
+
+    f->objects += tables;
+    progress(f);
+}
+
+static void indexes_done(void *ctx, size_t indexes)
+{
+    struct finish *f = ctx;
+
+    f->indexes += indexes;
+    f->done++;
+    progress(f);
+}
+
 static int run(struct schema_ctx *c, struct err *err)
 {
-    bool indexes = schema_index_policy(c->w->task) == INDEX_AFTER_COPY;
-    struct finish f = { .c = c, .objects = c->cat->count * (indexes ? 2 : 1) };
+    struct finish f = { .c = c, .objects = c->cat->count };
+    struct indexes_calls calls = { &f, indexes_planned, indexes_done };
     int rc = conn_execf(c->dst, err, "SET SESSION foreign_key_checks = 0");
 
-    if (rc == 0 && indexes)
-        rc = each_table(&f, table_indexes, err);
+    if (rc == 0)
+        rc = indexes_make(c, &calls, err);
     if (rc == 0)
         rc = each_table(&f, table_foreign_keys, err);
     if (rc == 0 && schema_wants_triggers(c->w->task))

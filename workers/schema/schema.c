@@ -18,6 +18,7 @@
 struct plan {
     struct schema_ctx *c;
     char **tables; /* CREATE TABLE by index of the catalog; NULL: exists and fits */
+    char **drops;  /* of those: DROPs of the indexes that wait for the rows, or NULL */
     struct objects routines, views, events;
     size_t objects, done; /* for progress */
     size_t tables_done, views_done, routines_done;
@@ -27,7 +28,10 @@ static void plan_done(struct plan *p)
 {
     for (size_t i = 0; p->tables != NULL && i < p->c->cat->count; i++)
         free(p->tables[i]);
+    for (size_t i = 0; p->drops != NULL && i < p->c->cat->count; i++)
+        free(p->drops[i]);
     free(p->tables);
+    free(p->drops);
     objects_done(&p->routines);
     objects_done(&p->views);
     objects_done(&p->events);
@@ -48,6 +52,25 @@ static void progress(struct plan *p)
 
 /* ---- planning -------------------------------------------------------------------------------- */
 
+/*
+ * The table is made with all its indexes, so that the server refuses what it does not take before
+ * the copy and not after it; those that wait are dropped again while it is empty.
+ */
+static int plan_drops(struct plan *p, size_t i, const struct create_result *made, struct err *err)
+{
+    _cleanup_(strbuf_done)
+    struct strbuf sql = STRBUF(1024 * 1024);
+    const struct table *t = p->c->cat->tables[i];
+
+    if (schema_index_policy(p->c->w->task) != INDEX_AUTO || !indexes_can_wait(t, made))
+        return 0;
+    indexes_drop_text(&sql, t, made);
+    if (strbuf_check(&sql, err) < 0)
+        return -1;
+    p->drops[i] = strdup(strbuf_str(&sql));
+    return p->drops[i] != NULL ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+}
+
 static int plan_table(struct plan *p, size_t i, struct err *err)
 {
     struct schema_ctx *c = p->c;
@@ -55,6 +78,7 @@ static int plan_table(struct plan *p, size_t i, struct err *err)
     int there = ctx_existing(c, t->mapped_db, t->mapped_name);
     struct create_result made = { 0 };
     char what[600];
+    int rc;
 
     if (there == CTX_TABLE)
         return compare_table(c, t, err);
@@ -64,12 +88,12 @@ static int plan_table(struct plan *p, size_t i, struct err *err)
                   "the target has a view of that name; drop or rename it");
         return 0;
     }
-    if (schema_create_text(c, t, schema_index_policy(c->w->task) == INDEX_WITH_TABLE, &made, err) <
-        0)
+    if (schema_create_text(c, t, schema_index_policy(c->w->task), &made, err) < 0)
         return -1;
     p->tables[i] = take_ptr(made.sql);
+    rc = plan_drops(p, i, &made, err);
     create_result_done(&made);
-    return 0;
+    return rc;
 }
 
 static int plan_views(struct plan *p, struct err *err)
@@ -99,7 +123,8 @@ static int plan_make(struct plan *p, struct err *err)
     struct schema_ctx *c = p->c;
 
     p->tables = calloc(c->cat->count + 1, sizeof(*p->tables));
-    if (p->tables == NULL)
+    p->drops = calloc(c->cat->count + 1, sizeof(*p->drops));
+    if (p->tables == NULL || p->drops == NULL)
         return err_set(err, ERR_NOMEM, "out of memory");
     for (size_t i = 0; i < c->cat->count; i++) {
         if (report_stopping(c->w->report))
@@ -214,21 +239,30 @@ static int create_databases(struct plan *p, struct err *err)
     return 0;
 }
 
+static int create_table(struct plan *p, size_t i, struct err *err)
+{
+    const struct table *t = p->c->cat->tables[i];
+    char what[600];
+
+    if (p->tables[i] == NULL)
+        return 0;
+    (void)snprintf(what, sizeof(what), "table %s.%s", t->mapped_db, t->mapped_name);
+    if (p->drops[i] != NULL && indexes_note(p->c, t, err) < 0)
+        return -1;
+    FAULT("schema.table.before");
+    if (ctx_ddl(p->c, p->tables[i], what, err) < 0)
+        return -1;
+    FAULT("schema.table.after");
+    return p->drops[i] != NULL ? ctx_ddl(p->c, p->drops[i], what, err) : 0;
+}
+
 static int create_tables(struct plan *p, struct err *err)
 {
     for (size_t i = 0; i < p->c->cat->count; i++) {
-        const struct table *t = p->c->cat->tables[i];
-        char what[600];
-
         if (report_stopping(p->c->w->report))
             return STAGE_STOPPED;
-        if (p->tables[i] != NULL) {
-            (void)snprintf(what, sizeof(what), "table %s.%s", t->mapped_db, t->mapped_name);
-            FAULT("schema.table.before");
-            if (ctx_ddl(p->c, p->tables[i], what, err) < 0)
-                return -1;
-            FAULT("schema.table.after");
-        }
+        if (create_table(p, i, err) < 0)
+            return -1;
         p->tables_done++;
         p->done++;
         progress(p);

@@ -71,18 +71,48 @@ int schema_with_retries(struct worker *w, int (*fn)(struct schema_ctx *c, struct
 
 enum { CTX_NONE = 0, CTX_TABLE = 1, CTX_VIEW = 2 };
 int ctx_existing(const struct schema_ctx *c, const char *db, const char *name);
-/* ctx_ddl(): one statement at the target under the epoch; a refusal names `what`. */
+/* ctx_ddl(): one statement at the target under the epoch; a refusal names `what`. ctx_ddl_on():
+ * over another connection to it, from any thread. */
 int ctx_ddl(struct schema_ctx *c, const char *sql, const char *what, struct err *err);
+int ctx_ddl_on(const struct schema_ctx *c, struct conn *dst, const char *sql, const char *what,
+               struct err *err);
 
-/* What is done with normal indexes, by structTransferConfig. */
-enum index_policy { INDEX_WITH_TABLE, INDEX_AFTER_COPY, INDEX_NONE };
+/*
+ * What is done with normal indexes, by structTransferConfig. AUTO: large tables that the project
+ * creates get them when their rows are there, the others with the table.
+ */
+enum index_policy { INDEX_WITH_TABLE, INDEX_AFTER_COPY, INDEX_AUTO, INDEX_NONE };
 enum index_policy schema_index_policy(const struct task *t);
 bool schema_wants_triggers(const struct task *t);
 bool schema_wants_events(const struct task *t);
 
 /* schema_create_text(): SHOW CREATE TABLE of `t` and the target's statement of it. */
-int schema_create_text(struct schema_ctx *c, const struct table *t, bool with_indexes,
+int schema_create_text(struct schema_ctx *c, const struct table *t, enum index_policy policy,
                        struct create_result *ret, struct err *err);
+
+/*
+ * indexes.c: normal indexes that are made when the rows are there
+ *
+ * indexes_can_wait(): is this table worth it, under INDEX_AUTO? indexes_put_off(): takes the empty
+ * table's indexes away, after noting that it is one of ours. indexes_make(): what is missing of all
+ * tables that wait, several at a time; `done` is called from any thread. 0, STAGE_STOPPED, -1.
+ */
+bool indexes_can_wait(const struct table *t, const struct create_result *made);
+int indexes_note(struct schema_ctx *c, const struct table *t, struct err *err);
+void indexes_drop_text(struct strbuf *sql, const struct table *t, const struct create_result *made);
+struct indexes_calls {
+    void *ctx;
+    void (*planned)(void *ctx, size_t tables);
+    void (*done)(void *ctx, size_t indexes); /* one more table */
+};
+int indexes_make(struct schema_ctx *c, const struct indexes_calls *calls, struct err *err);
+/* schema_names(): of what a table at the target has, lower case. `sql_head` ends before WHERE. */
+int schema_names(struct schema_ctx *c, const char *sql_head, const struct table *t, struct map *ret,
+                 struct err *err);
+bool schema_has_name(const struct map *have, const char *name);
+/* schema_tell_more(): what completes a table after the copy. */
+void schema_tell_more(const struct schema_ctx *c, const struct table *t, const char *kind,
+                      const char *name, const char *sql);
 
 /* objects.c: what there is beside tables, of the kinds in scope; with their text. */
 int objects_views(struct schema_ctx *c, struct objects *ret, struct err *err);

@@ -38,7 +38,7 @@ static void fills_in_defaults(void **state)
     assert_int_equal(json_get_i64(incr, "storeLogKeptHour", 0), 168);
     assert_false(json_get_bool(full, "nonePkUkTruncateDstTable", true));
     assert_string_equal(json_get_str(json_get(o, "structTransferConfig"), "indexMigration", ""),
-                        "WITH_TABLE");
+                        "AUTO");
     json_putp(&o);
 }
 
@@ -51,6 +51,9 @@ static void index_words_agree(void **state)
         { ",\"structTransferConfig\":{\"deferIndexCreation\":true}}", "AFTER_COPY", true },
         { ",\"structTransferConfig\":{\"indexMigration\":\"after_copy\"}}", "AFTER_COPY", true },
         { ",\"structTransferConfig\":{\"indexMigration\":\"NONE\"}}", "NONE", false },
+        { ",\"structTransferConfig\":{\"indexMigration\":\"WITH_TABLE\"}}", "WITH_TABLE", false },
+        { ",\"structTransferConfig\":{\"deferIndexCreation\":false}}", "AUTO", false },
+        { ",\"enableFullTransfer\":false,\"structTransferConfig\":{}}", "WITH_TABLE", false },
         { ",\"enableFullTransfer\":false,\"structTransferConfig\":{\"deferIndexCreation\":true}}",
           "WITH_TABLE", false },
     };
