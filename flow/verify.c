@@ -489,6 +489,16 @@ int flow_verify_apply(struct flow *f, const char *project_id, const struct verif
 
     if (check_comparable(f, project_id, "corrected", &steps, err) < 0)
         return -1;
+    if (step_named(&steps, STEP_SWITCH) != NULL &&
+        step_named(&steps, STEP_SWITCH)->status == SS_FINISHED) {
+        (void)err_set(
+            err, ERR_STATE,
+            "project %s can't be corrected: it has switched over, and the target is where "
+            "applications write now",
+            project_id);
+        return err_advise(err, "Corrections make the target equal to the source. Look at the rows "
+                               "and mend the end that is wrong by hand.");
+    }
     n = store_verify_apply(f->o.store, project_id, rows, user, err);
     if (n > 0)
         flow_wake(f, project_id);

@@ -11,6 +11,8 @@ from common import (INCR, Faults, assert_equal_soon, drain, prepare, release_and
                     wait_monitoring)
 from harness.daemon import ApiError, wait_for
 from harness.runner import needs, tags, timeout
+from test_verify_load import none_invented
+from verifying import Verification, counts_of
 
 SWITCH, REVERSE = "TRANSFER_APP_SWITCH", "REVERSE_INCR_TRANSFER"
 SUBS = ["START_SWITCHOVER", "SWITCHOVER_PRECHECK", "START_TARGET_LOG_PULL", "CONFIRM_SOURCE_STOPPED",
@@ -151,6 +153,20 @@ def control_rows(server, project):
                                      ("cw_project", "project"), ("cw_facts", "project")))
 
 
+def verified(daemon, project, source):
+    """A verification behind the switchover, while the target is written: it finds what is planted and nothing else."""
+    verification = Verification(daemon, project)
+    results = verification.run()
+    assert results["app", "t_nokey"]["position"]["sink"]["file"], results["app", "t_nokey"]
+    none_invented(results, {})
+    source.sql(["SET SESSION sql_log_bin = 0", "INSERT INTO app.counter VALUES (1000, 1)"])
+    results = verification.run([("app", "counter"), ("app", "acked")])
+    assert counts_of(results["app", "counter"])[:3] == (1, 0, 0), results["app", "counter"]
+    none_invented(results, {("app", "counter")})
+    refused(daemon, "ApplyFullVerifyCorrections", project, projectId=project)       # the source is not what the target should be
+    source.sql(["SET SESSION sql_log_bin = 0", "DELETE FROM app.counter WHERE id = 1000"])
+
+
 # ---- the whole way
 
 def there_and_back(env, source_kind, target_kind, **options):
@@ -179,6 +195,7 @@ def there_and_back(env, source_kind, target_kind, **options):
     after.wait_more(60)
     load = env.load(target, "app", rate=100, seed=2)
     load.wait_committed(50)
+    verified(daemon, project, source)
     load.stop()
     told |= after.stop()
     drain_back(daemon, source, target)

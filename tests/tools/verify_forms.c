@@ -129,7 +129,7 @@ static void tell_table(struct forms *f, const char *name, struct err *err)
     if (catalog_table(f->conns[END_SOURCE], &f->dialects[END_SOURCE], f->dbs[END_SOURCE], name,
                       &tables[END_SOURCE], err) < 0 ||
         normals_new((const struct table *const[]){ tables[END_SOURCE], tables[END_SINK] },
-                    f->dialects, &missing, &n, err) < 0)
+                    f->dialects, false, &missing, &n, err) < 0)
         fail(err);
     (void)map_set(f->normals, name, n);
     (void)json_add_str(o, "table", name);

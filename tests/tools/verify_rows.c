@@ -102,7 +102,7 @@ static void use_table(struct tool *t, char *words[static 6])
     }
     if (words[5] != NULL)
         t->tables[END_SOURCE]->where = copy(words[5]);
-    if (normals_new(tables, t->dialects, &missing, &t->normals, &err) < 0)
+    if (normals_new(tables, t->dialects, false, &missing, &t->normals, &err) < 0)
         fail(&err);
     json_add_str(o, "missing", strbuf_str(&missing));
     json_add_u64(o, "key", t->normals->key_count);

@@ -24,6 +24,16 @@ void ends_init(struct ends *e, struct worker *w, struct json_object *watch)
         e->maps[i] = json_get_str(watch, end_name(i), NULL);
 }
 
+bool ends_back(const struct ends *e)
+{
+    return e->maps[END_SINK] != NULL;
+}
+
+bool ends_carried(const struct ends *e)
+{
+    return e->maps[END_SOURCE] != NULL || e->maps[END_SINK] != NULL;
+}
+
 void ends_drop(struct ends *e)
 {
     for (unsigned i = 0; i < END_MAX_; i++) {

@@ -24,6 +24,9 @@ struct ends {
 
 /* ends_init(): `watch` is the assignment's section of that name; borrowed. */
 void ends_init(struct ends *e, struct worker *w, struct json_object *watch);
+/* ends_back(): changes are carried from the target to the source. ends_carried(): either way. */
+bool ends_back(const struct ends *e);
+bool ends_carried(const struct ends *e);
 void ends_drop(struct ends *e); /* connections and maps; usable again */
 /* ends_connect(): opens what is missing; not retried here. */
 int ends_connect(struct ends *e, struct err *err);

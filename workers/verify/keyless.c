@@ -1,8 +1,9 @@
 /*
  * A table without a key: how many rows of each hash there are at either end. No row of it can be
  * looked at again while it is written, so with incremental both ends are read as of one position:
- * the applier is held, the source's snapshot taken at a known position, the applier goes on exactly
- * to it and is held again for as long as beginning a snapshot of the target takes.
+ * the applier is held, a snapshot of the end that is written taken at a known position, the applier
+ * goes on exactly to it and is held again for as long as beginning a snapshot of the other end
+ * takes.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -30,12 +31,23 @@ enum {
 
 /* ---- both ends as of one position ---- */
 
+/* The end whose changes are carried: the source; behind a switchover the target. */
+static enum end written(const struct verifier *f)
+{
+    return f->ends.maps[END_SOURCE] != NULL ? END_SOURCE : END_SINK;
+}
+
+static enum end applied(const struct verifier *f)
+{
+    return written(f) == END_SOURCE ? END_SINK : END_SOURCE;
+}
+
 static void give_up(struct verifier *f)
 {
     const struct touch_hold none = { 0 };
 
-    if (f->ends.touch[END_SOURCE] != NULL)
-        touch_hold_ask(f->ends.touch[END_SOURCE], &none, 0);
+    if (f->ends.touch[written(f)] != NULL)
+        touch_hold_ask(f->ends.touch[written(f)], &none, 0);
 }
 
 /* Until the hold stands: 1 and where; 0: not in time, or its worker began anew; STAGE_STOPPED is 0.
@@ -44,15 +56,16 @@ static int wait_held(struct verifier *f, const struct touch_hold *h, uint64_t ge
                      struct binlog_pos *ret, struct err *err)
 {
     int64_t until = clock_mono_ms() + HELD_WAIT_MS;
+    const enum end end = written(f);
 
     while (clock_mono_ms() < until) {
         struct moment now;
         int got = ends_moment(&f->ends, &now, err);
 
-        if (got <= 0 || now.at[END_SOURCE].generation != generation)
+        if (got <= 0 || now.at[end].generation != generation)
             return MIN(got, 0);
-        touch_hold_ask(f->ends.touch[END_SOURCE], h, LEASE_MS);
-        if (touch_held(f->ends.touch[END_SOURCE], h->id, ret))
+        touch_hold_ask(f->ends.touch[end], h, LEASE_MS);
+        if (touch_held(f->ends.touch[end], h->id, ret))
             return 1;
         if (report_sleep(f->v->w->report, RENEW_MS))
             return 0;
@@ -65,7 +78,7 @@ static int open_another(void *ctx, struct conn **ret, struct err *err)
     const struct conn_options o = { 0 };
     struct verifier *f = ctx;
 
-    return conn_open(&f->v->w->task->ends[END_SOURCE], &o, ret, err);
+    return conn_open(&f->v->w->task->ends[written(f)], &o, ret, err);
 }
 
 /* The lease lapses meanwhile: the attempt is begun anew then. */
@@ -94,7 +107,8 @@ static uint64_t hold_id(const struct verifier *f)
 /* 1: both snapshots are open, as of *ret; 0: again; -1. */
 static int try_snapshots(struct verifier *f, struct binlog_pos *ret, struct err *err)
 {
-    const struct table *t = f->t->tables[END_SOURCE];
+    const enum end end = written(f);
+    const struct table *t = f->t->tables[end];
     struct snapshot_calls calls = { f, open_another, pause_lock, tell_waits };
     struct touch_hold h = { .id = hold_id(f) };
     struct binlog_pos held = { 0 };
@@ -103,16 +117,15 @@ static int try_snapshots(struct verifier *f, struct binlog_pos *ret, struct err 
 
     if (got <= 0)
         return got;
-    got = wait_held(f, &h, m.at[END_SOURCE].generation, &held, err);
+    got = wait_held(f, &h, m.at[end].generation, &held, err);
     if (got <= 0)
         return got;
-    got = snapshot_at(f->ends.conns[END_SOURCE], &f->ends.dialects[END_SOURCE], t->db, t->name,
-                      &calls, ret, err);
+    got = snapshot_at(f->ends.conns[end], &f->ends.dialects[end], t->db, t->name, &calls, ret, err);
     if (got != 0)
         return got < 0 ? -1 : 0;
-    ret->era = m.at[END_SOURCE].read.era;
+    ret->era = m.at[end].read.era;
     h = (struct touch_hold){ .id = hold_id(f), .until = true, .pos = *ret };
-    got = wait_held(f, &h, m.at[END_SOURCE].generation, &held, err);
+    got = wait_held(f, &h, m.at[end].generation, &held, err);
     if (got <= 0)
         return got;
     if (binlog_pos_cmp(&held, ret) != 0) {
@@ -120,9 +133,9 @@ static int try_snapshots(struct verifier *f, struct binlog_pos *ret, struct err 
                  held.offset, ret->file, ret->offset);
         return 0;
     }
-    if (snapshot_begin(f->ends.conns[END_SINK], err) < 0)
+    if (snapshot_begin(f->ends.conns[applied(f)], err) < 0)
         return -1;
-    return touch_held(f->ends.touch[END_SOURCE], h.id, &held) ? 1 : 0;
+    return touch_held(f->ends.touch[end], h.id, &held) ? 1 : 0;
 }
 
 static void end_snapshots(struct verifier *f)
@@ -138,15 +151,15 @@ static void end_snapshots(struct verifier *f)
 static int open_snapshots(struct verifier *f, struct err *err)
 {
     struct binlog_pos at = { 0 };
-    struct json_object *source;
+    struct json_object *position;
     int got = 0;
 
-    if (f->ends.maps[END_SINK] != NULL)
+    if (f->ends.maps[END_SOURCE] != NULL && f->ends.maps[END_SINK] != NULL)
         return err_set(err, ERR_NOT_SUPPORTED,
                        "%s.%s has no key, and both ends are carried from: no position of the one "
                        "is a position of the other",
                        f->t->db, f->t->name);
-    if (f->ends.maps[END_SOURCE] == NULL)
+    if (!ends_carried(&f->ends))
         return snapshot_begin(f->ends.conns[END_SOURCE], err) < 0 ||
                        snapshot_begin(f->ends.conns[END_SINK], err) < 0
                    ? -1
@@ -170,11 +183,11 @@ static int open_snapshots(struct verifier *f, struct err *err)
                        "position for its comparison",
                        f->t->db, f->t->name);
     FAULT("verify.keyless.snapshots");
-    source = json_object_new_object();
-    json_add_str(source, "file", at.file);
-    json_add_u64(source, "pos", at.offset);
-    json_add_null(source, "gtid");
-    json_add(f->t->position, "source", source);
+    position = json_object_new_object();
+    json_add_str(position, "file", at.file);
+    json_add_u64(position, "pos", at.offset);
+    json_add_null(position, "gtid");
+    json_add(f->t->position, end_name(written(f)), position);
     return 0;
 }
 

@@ -52,7 +52,7 @@ static int pair_columns(struct mend *m, struct mend_table *t, struct err *err)
     struct strbuf missing = STRBUF(FAULTS_MAX);
     const struct table *const tables[END_MAX_] = { t->tables[END_SOURCE], t->tables[END_SINK] };
 
-    if (normals_new(tables, m->ends.dialects, &missing, &t->normals, err) < 0)
+    if (normals_new(tables, m->ends.dialects, ends_back(&m->ends), &missing, &t->normals, err) < 0)
         return -1;
     if (missing.len > 0)
         refuse(t, strbuf_str(&missing));

@@ -62,12 +62,17 @@ static void add_clash(struct strbuf *missing, const struct normal *n, const stru
         strbuf_adds(missing, f->clash);
 }
 
+struct how {
+    bool signless, back;
+};
+
 /* Adds the pair to `r`; what its `sum` may take of a row's bytes to *io_joined. */
 static int add_pair(struct normals *r, const struct column *s, const struct column *d,
-                    bool signless, struct strbuf *missing, uint64_t *io_joined, struct err *err)
+                    const struct how *how, struct strbuf *missing, uint64_t *io_joined,
+                    struct err *err)
 {
     struct normal *n = &r->columns[r->count++];
-    struct form f = form_of(s, d);
+    struct form f = how->back ? form_of_back(s, d) : form_of(s, d);
     uint64_t most;
     bool digest;
 
@@ -84,7 +89,7 @@ static int add_pair(struct normals *r, const struct column *s, const struct colu
     digest = f.kind == FORM_DOCUMENT || *io_joined + most > JOINED_MAX;
     if (!digest)
         *io_joined += most;
-    return make_exprs(n, &f, signless, digest, err);
+    return make_exprs(n, &f, how->signless, digest, err);
 }
 
 /* All of the source's key, or none of it. */
@@ -111,7 +116,7 @@ static int find_key(struct normals *r, struct err *err)
     return 0;
 }
 
-static int fill(struct normals *r, bool signless, struct strbuf *missing, struct err *err)
+static int fill(struct normals *r, const struct how *how, struct strbuf *missing, struct err *err)
 {
     const struct table *s = r->tables[END_SOURCE], *d = r->tables[END_SINK];
     uint64_t joined = 0;
@@ -125,8 +130,7 @@ static int fill(struct normals *r, bool signless, struct strbuf *missing, struct
         if (at < 0) {
             begin_clause(missing, s->columns[i].name);
             strbuf_adds(missing, "is missing at the target");
-        } else if (add_pair(r, &s->columns[i], &d->columns[at], signless, missing, &joined, err) <
-                   0) {
+        } else if (add_pair(r, &s->columns[i], &d->columns[at], how, missing, &joined, err) < 0) {
             return -1;
         }
     }
@@ -134,12 +138,13 @@ static int fill(struct normals *r, bool signless, struct strbuf *missing, struct
 }
 
 int normals_new(const struct table *const tables[END_MAX_], const struct dialect dialects[END_MAX_],
-                struct strbuf *missing, struct normals **ret, struct err *err)
+                bool back, struct strbuf *missing, struct normals **ret, struct err *err)
 {
     _cleanup_(normals_freep)
     struct normals *r = calloc(1, sizeof(*r));
-    bool signless = dialects[END_SOURCE].flavour == FLAVOUR_MARIADB ||
-                    dialects[END_SINK].flavour == FLAVOUR_MARIADB;
+    const struct how how = { .signless = dialects[END_SOURCE].flavour == FLAVOUR_MARIADB ||
+                                         dialects[END_SINK].flavour == FLAVOUR_MARIADB,
+                             .back = back };
 
     if (r == NULL)
         return err_set(err, ERR_NOMEM, "no memory for a table");
@@ -148,7 +153,7 @@ int normals_new(const struct table *const tables[END_MAX_], const struct dialect
     r->columns = calloc(tables[END_SOURCE]->column_count + 1, sizeof(*r->columns));
     if (r->columns == NULL)
         return err_set(err, ERR_NOMEM, "no memory for the columns of a table");
-    if (fill(r, signless, missing, err) < 0)
+    if (fill(r, &how, missing, err) < 0)
         return -1;
     *ret = take_ptr(r);
     return 0;

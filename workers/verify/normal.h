@@ -41,6 +41,8 @@ struct normals {
  * those that filterColumns leaves out are not in it
  *
  * @dialects  of both ends
+ * @back      changes are carried from the target to the source, too (two-way, or switched over): a
+ *            column that is equal one way only is left out then
  * @missing   what keeps the tables from being compared, one clause each ("column `b` is missing at
  *            the target; …"): SCHEMA_MISMATCH when not empty. Types that have no normal form in
  *            common are one, and those that would round every value (fewer digits of a second,
@@ -49,7 +51,7 @@ struct normals {
  * Borrows the tables. Errors: ERR_NOMEM.
  */
 int normals_new(const struct table *const tables[END_MAX_], const struct dialect dialects[END_MAX_],
-                struct strbuf *missing, struct normals **ret, struct err *err);
+                bool back, struct strbuf *missing, struct normals **ret, struct err *err);
 void normals_free(struct normals *n);
 DEFINE_CLEANUP(struct normals, normals_free)
 

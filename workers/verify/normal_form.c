@@ -215,6 +215,15 @@ struct form form_of(const struct column *s, const struct column *d)
     return f;
 }
 
+struct form form_of_back(const struct column *s, const struct column *d)
+{
+    struct form f = form_of(s, d), back = form_of(d, s);
+
+    if (f.left_out == NULL && f.clash == NULL && f.kind == FORM_DOCUMENT && back.left_out != NULL)
+        f.left_out = "JSON at the source writes the target's text its own way";
+    return f;
+}
+
 /* ---- what a form is good for ---- */
 
 static uint64_t column_most_bytes(const struct column *c)

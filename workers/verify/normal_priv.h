@@ -39,6 +39,8 @@ enum {
 
 /* form_of(): by the definitions alone, so the same wherever it is asked. */
 struct form form_of(const struct column *s, const struct column *d);
+/* form_of_back(): the same where changes are carried back, too. */
+struct form form_of_back(const struct column *s, const struct column *d);
 
 /*
  * form_add_value(), form_add_sum() - the expressions of one end

@@ -115,6 +115,7 @@ static int look_at(struct verifier *f, enum shape *ret, struct err *err)
 static int wait_shape(struct verifier *f, enum shape *ret, struct err *err)
 {
     int64_t until = clock_mono_ms() + DDL_WAIT_MS;
+    /* behind a switchover nobody keeps the entry up to date: names alone pair the columns */
     bool carried = f->ends.maps[END_SOURCE] != NULL;
 
     for (;;) {
@@ -332,7 +333,8 @@ static int attempt(struct verifier *f, struct err *err)
     }
     tables[END_SOURCE] = f->t->tables[END_SOURCE];
     tables[END_SINK] = f->t->tables[END_SINK];
-    if (normals_new(tables, f->ends.dialects, &missing, &f->t->normals, err) < 0)
+    if (normals_new(tables, f->ends.dialects, ends_back(&f->ends), &missing, &f->t->normals, err) <
+        0)
         return -1;
     if (missing.len > 0)
         return structure_differs(f, strbuf_str(&missing));
@@ -355,7 +357,7 @@ static bool shape_changed(struct verifier *f)
     const struct normals *had = f->t->normals;
     size_t count = had != NULL ? had->count : 0;
 
-    if (f->ends.maps[END_SOURCE] == NULL || count == 0)
+    if (!ends_carried(&f->ends) || count == 0)
         return false;
     if (reload_stored(f, &none) < 0 || look_at(f, &shape, &none) < 0)
         return false;

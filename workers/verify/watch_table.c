@@ -98,7 +98,7 @@ static int look(struct watch_table *t, struct ends *e, struct err *err)
         return -1;
     if (!same)
         return WATCH_LATER;
-    if (normals_new(tables, e->dialects, &missing, &t->normals, err) < 0)
+    if (normals_new(tables, e->dialects, ends_back(e), &missing, &t->normals, err) < 0)
         return -1;
     t->looked = true;
     t->left_out = missing.len > 0 || t->normals->key_count == 0;

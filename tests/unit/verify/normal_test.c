@@ -139,7 +139,7 @@ static struct both *pair_with(const char *source, const char *target, enum flavo
     make_side(&p->sides[END_SINK], target);
     assert_int_equal(
         0, normals_new((const struct table *const[]){ &p->sides[0].table, &p->sides[1].table },
-                       dialects, &p->missing, &p->normals, &err));
+                       dialects, false, &p->missing, &p->normals, &err));
     return p;
 }
 
@@ -304,6 +304,27 @@ static void what_is_not_compared_says_why(void **state)
     }
 }
 
+static void json_carried_both_ways_is_compared_between_the_same_types_only(void **state)
+{
+    static const char *const there[] = { "id int;v longtext utf8mb4", "id int;v json" };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(there); i++) {
+        struct both *one_way = pair("id int;v json", there[i]);
+        struct dialect dialects[END_MAX_] = { { 0 }, { 0 } };
+        _cleanup_(normals_freep)
+        struct normals *back = NULL;
+        struct err err = { 0 };
+
+        assert_null(one_way->normals->columns[1].left_out);
+        assert_int_equal(0, normals_new((const struct table *const[]){ &one_way->sides[0].table,
+                                                                       &one_way->sides[1].table },
+                                        dialects, true, &one_way->missing, &back, &err));
+        assert_int_equal(i == 0, back->columns[1].left_out != NULL);
+        pair_free(one_way);
+    }
+}
+
 /* ---- rows ---- */
 
 static void row_is(const struct both *p, enum end end, const char *expected)
@@ -384,7 +405,7 @@ static void what_is_not_carried_is_not_compared(void **state)
     p->sides[0].selected[1] = false;
     assert_int_equal(
         0, normals_new((const struct table *const[]){ &p->sides[0].table, &p->sides[1].table },
-                       dialects, &p->missing, &p->normals, &err));
+                       dialects, false, &p->missing, &p->normals, &err));
     assert_string_equal(
         "column `gone` is missing at the target; column `lost` is missing at the target",
         strbuf_str(&p->missing));
@@ -487,6 +508,7 @@ int main(void)
         cmocka_unit_test(a_negative_zero_is_told_where_both_ends_have_it),
         cmocka_unit_test(what_cannot_hold_the_same_is_named),
         cmocka_unit_test(what_is_not_compared_says_why),
+        cmocka_unit_test(json_carried_both_ways_is_compared_between_the_same_types_only),
         cmocka_unit_test(a_row_is_joined_as_bytes_with_marks_for_nulls),
         cmocka_unit_test(columns_of_any_byte_are_kept_apart_by_more),
         cmocka_unit_test(a_row_of_many_texts_stays_short),
