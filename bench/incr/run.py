@@ -174,7 +174,7 @@ def configure(parser):
     parser.add_argument("--loads", type=names(CATCH_UP), default=CATCH_UP, help="of catchup")
     parser.add_argument("--modes", type=names(ends.MODES), default=list(ends.MODES), help="of catchup")
     parser.add_argument("--natives", type=names(native.SETTINGS), help="native settings to look at (all; fewer at small scales)")
-    parser.add_argument("--profile", metavar="DIR", help="keep perf's data of each turn there, the newest of a name")
+    parser.add_argument("--profile", metavar="DIR", help="perf data of each turn (bench/flame.py); the newest of a name stays")
 
 
 def main():
