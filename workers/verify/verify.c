@@ -80,6 +80,7 @@ static int add_table(struct verify *v, struct table **io, struct err *err)
         return err_set(err, ERR_NOMEM, "no memory for the tables");
     t->note.max = NOTE_MAX;
     t->weight = MAX((*io)->rows_estimate, (uint64_t)1);
+    t->bytes = t->weight * MAX((*io)->avg_row_bytes, (uint64_t)1);
     take_up(t, find(json_get_array(v->section, "open"), *io));
     t->stored = *io;
     *io = calloc(1, sizeof(**io)); /* the catalog frees what it holds */
@@ -87,11 +88,11 @@ static int add_table(struct verify *v, struct table **io, struct err *err)
     return *io == NULL ? err_set(err, ERR_NOMEM, "no memory for the tables") : 0;
 }
 
-static int by_weight(const void *a, const void *b)
+static int by_size(const void *a, const void *b)
 {
     const struct vtable *x = a, *y = b;
 
-    return x->weight < y->weight ? 1 : x->weight > y->weight ? -1 : 0;
+    return x->bytes < y->bytes ? 1 : x->bytes > y->bytes ? -1 : 0;
 }
 
 static int choose(struct verify *v, struct catalog *c, struct err *err)
@@ -108,7 +109,7 @@ static int choose(struct verify *v, struct catalog *c, struct err *err)
         if (add_table(v, &c->tables[i], err) < 0)
             return -1;
     }
-    qsort(v->tables, v->count, sizeof(*v->tables), by_weight);
+    qsort(v->tables, v->count, sizeof(*v->tables), by_size);
     return 0;
 }
 

@@ -25,6 +25,7 @@ struct vtable {
     char *db, *name;      /* at the source, as the project's catalog has it */
     struct table *stored; /* its entry there: selection, filter, names at the target */
     uint64_t weight;      /* estimated rows, at least 1 */
+    uint64_t bytes;       /* of them, estimated */
     atomic_uint share;    /* of it that is compared, in 1/1000 */
     atomic_bool finished;
 
