@@ -56,6 +56,8 @@ static const struct setting {
     /* a row that the source took past its CHECK is there, and has to be here */
     { TO_MARIADB, 100200, false, "check_constraint_checks=0" },
     { TO_MARIADB, 100300, false, "idle_transaction_timeout=0" },
+    /* the text of each statement once more in the binlog, which nobody asked us for */
+    { TO_MARIADB, 100200, false, "binlog_annotate_row_events=0" },
     { TO_MARIADB, 101100, false, "system_versioning_insert_history=0" },
     { TO_MYSQL, 50708, false, "max_execution_time=0" },
     { TO_MYSQL, 80000, false, "information_schema_stats_expiry=0" },
