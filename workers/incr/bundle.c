@@ -16,6 +16,7 @@ enum {
     PACKET_SOFT_MAX = 1024 * 1024, /* statements of one packet; the rest goes into the next */
     PACKET_RESERVE = 64 * 1024,    /* the mark, and what stands between statements */
     MARK_MAX = 64 * 1024,
+    FOLDED_MAX = 128 * 1024, /* a folded statement that is longer takes no further row */
     KEY_TEXT_MAX = 200,
 };
 
@@ -28,7 +29,7 @@ struct sent {
     bool any_count, fk_checks;
     uint32_t rows;
     const struct table_plan *plan;
-    const struct txn *txn;
+    const struct txn *txn; /* NULL: rows of several, folded */
     const struct stmt *from;
     uint32_t zeros; /* warnings that there must be: stmt.enum_zeros */
     size_t start;   /* in the packet */
@@ -46,16 +47,19 @@ struct bundle {
     struct multi_stmt *answers; /* twice as many as `cap` */
     size_t count, cap;
     int fk_checks; /* of the session: 0, 1, -1 not known */
+    struct folder *fold;
     struct bundle_times times;
 };
 
 int bundle_new(struct conn *c, const struct fence *f, unsigned lane, size_t packet_max,
-               struct bundle **ret, struct err *err)
+               enum fold_lists lists, struct bundle **ret, struct err *err)
 {
     struct bundle *b = calloc(1, sizeof(*b));
 
-    if (b == NULL)
+    if (b == NULL || (b->fold = fold_new(lists, MIN((size_t)FOLDED_MAX, packet_max / 4))) == NULL) {
+        free(b);
         return err_set(err, ERR_NOMEM, "no memory for a batch");
+    }
     b->conn = c;
     b->fence = f;
     b->lane = lane;
@@ -78,6 +82,7 @@ void bundle_free(struct bundle *b)
     strbuf_done(&b->applied);
     free(b->sent);
     free(b->answers);
+    fold_free(b->fold);
     free(b);
 }
 
@@ -127,6 +132,7 @@ int bundle_begin(struct bundle *b, uint64_t lwm, const struct applied *applied, 
 
     strbuf_reset(&b->packet);
     strbuf_reset(&b->applied);
+    fold_reset(b->fold);
     b->count = 0;
     b->times = (struct bundle_times){ 0 };
     applied_encode(applied, lwm, &b->applied);
@@ -160,6 +166,9 @@ static const char *stmt_word(const struct sent *s)
 
 static int where_it_was(const struct sent *s, struct err *err)
 {
+    if (s->txn == NULL)
+        return err_wrap(err, "folded rows of %s.%s", s->plan->t->mapped_db,
+                        s->plan->t->mapped_name);
     return err_wrap(err, "%s %s.%s, source position %s:%" PRIu64, stmt_word(s),
                     s->plan->t->mapped_db, s->plan->t->mapped_name, s->txn->start.file,
                     s->from->pos);
@@ -199,8 +208,9 @@ static int failed(struct bundle *b, size_t at, struct err *err)
 static int no_row(const struct sent *s, uint64_t affected, struct err *err)
 {
     const struct stmt *st = s->from;
-    const char *text = strbuf_str(&s->txn->text) + st->off;
-    int n = st->where == 0 ? 0 : (int)MIN(st->len - st->where, (size_t)KEY_TEXT_MAX);
+    const char *text = s->txn != NULL ? strbuf_str(&s->txn->text) + st->off : "";
+    int n =
+        s->txn == NULL || st->where == 0 ? 0 : (int)MIN(st->len - st->where, (size_t)KEY_TEXT_MAX);
 
     (void)err_set(err, ERR_CONFLICT, "%" PRIu64 " rows found instead of %u%.*s", affected, s->rows,
                   n, n > 0 ? text + st->where : "");
@@ -321,7 +331,7 @@ static bool goes_on(const struct bundle *b, const struct stmt *s)
     if (b->count == 0 || s->kind == STMT_CHANGE)
         return false;
     last = &b->sent[b->count - 1];
-    if (last->zeros > 0 || s->enum_zeros > 0)
+    if (last->txn == NULL || last->zeros > 0 || s->enum_zeros > 0)
         return false;
     return last->kind == SENT_ROWS && last->stmt == s->kind && last->plan == s->plan &&
            last->fk_checks == s->fk_checks && last->any_count == s->any_count &&
@@ -374,6 +384,53 @@ int bundle_add(struct bundle *b, const struct txn *t, size_t from, size_t to, st
             return -1;
     }
     return 0;
+}
+
+static int add_folded(void *ctx, const struct folded *s, struct err *err)
+{
+    struct bundle *b = ctx;
+    struct sent sent = { .kind = SENT_ROWS, .stmt = s->kind, .rows = s->rows, .plan = s->plan };
+
+    if (b->packet.len + s->len > b->soft_max && bundle_flush(b, err) < 0)
+        return -1;
+    if (set_fk_checks(b, false, err) < 0 || add_sent(b, &sent, err) < 0)
+        return -1;
+    strbuf_add(&b->packet, s->text, s->len);
+    return 0;
+}
+
+static int fold_stmt(struct bundle *b, const struct txn *t, const struct stmt *s, struct err *err)
+{
+    for (size_t n = 0; n < s->rows; n++) {
+        int got = fold_row(b->fold, t, s, n, err);
+        if (got == 0)
+            got = fold_take(b->fold, s->plan, add_folded, b, err) < 0
+                      ? -1
+                      : fold_row(b->fold, t, s, n, err);
+        if (got < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int bundle_fold(struct bundle *b, const struct txn *t, struct err *err)
+{
+    for (size_t i = 0; i < t->stmt_count; i++) {
+        const struct stmt *s = &t->stmts[i];
+        if (s->folds && s->enum_zeros == 0) {
+            if (fold_stmt(b, t, s, err) < 0)
+                return -1;
+        } else if (fold_take(b->fold, s->plan, add_folded, b, err) < 0 ||
+                   add_stmt(b, t, s, err) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int bundle_folded(struct bundle *b, struct err *err)
+{
+    return fold_take(b->fold, NULL, add_folded, b, err);
 }
 
 int bundle_commit(struct bundle *b, struct err *err)

@@ -6,15 +6,17 @@
 #define WORKERS_INCR_BUNDLE_H
 
 #include "workers/incr/applied.h"
+#include "workers/incr/fold.h"
 #include "workers/incr/txn.h"
 #include "workers/mysql/conn.h"
 #include "workers/mysql/control.h"
 
 struct bundle;
 
-/* @packet_max  max_allowed_packet of the target. Borrows connection and fence. */
+/* @packet_max  max_allowed_packet of the target. @lists: of bundle_fold(). Borrows connection and
+ * fence. */
 int bundle_new(struct conn *c, const struct fence *f, unsigned lane, size_t packet_max,
-               struct bundle **ret, struct err *err);
+               enum fold_lists lists, struct bundle **ret, struct err *err);
 void bundle_free(struct bundle *b);
 DEFINE_CLEANUP(struct bundle, bundle_free)
 
@@ -30,6 +32,15 @@ int bundle_begin(struct bundle *b, uint64_t lwm, const struct applied *applied, 
  * ERR_SCHEMA_MISMATCH, conn_multi's; with table and position.
  */
 int bundle_add(struct bundle *b, const struct txn *t, size_t from, size_t to, struct err *err);
+/*
+ * bundle_fold() - the same for all of a transaction, whose rows join those of others (fold.h)
+ *
+ * bundle_folded() after the last one sends them to the statements of the packet; then
+ * bundle_commit(). An error may name the table only, and not the transaction: apply each by itself
+ * then.
+ */
+int bundle_fold(struct bundle *b, const struct txn *t, struct err *err);
+int bundle_folded(struct bundle *b, struct err *err);
 int bundle_flush(struct bundle *b, struct err *err);
 /* bundle_text(): one more statement that counts no rows. */
 int bundle_text(struct bundle *b, const char *sql, struct err *err);

@@ -17,10 +17,15 @@
 #include "base/banned.h"
 
 enum {
-    BATCH_TXNS = 64,
-    BATCH_TRIES = 3, /* of a whole batch on a deadlock; then one transaction at a time */
+    BATCH_TXNS = 256,
+    FOLD_STMTS = 8,        /* a transaction of its own is folded from this many on */
+    FOLD_PAUSE_MAX = 1024, /* batches that go unfolded after some that could not be */
+    BATCH_TRIES = 3,       /* of a whole batch on a deadlock; then one transaction at a time */
     SINGLE_TRIES = 10,
     RETRY_PAUSE_MS = 20,
+    /* Transactions that are given out and not applied. The more there are, the more of those that
+     * come have to wait for several lanes, where rows are hot; fewer would not fill the batches. */
+    AHEAD_MAX = 2048,
     QUEUE_SPARE = BATCH_TXNS, /* room in a lane's list of applied numbers for what is in flight */
 };
 
@@ -39,6 +44,7 @@ struct lane {
     uint64_t given, done;   /* last number queued; last one committed */
     struct applied applied; /* the lane's own: its thread's, or the coordinator's while idle */
     size_t applied_count;   /* its count, under the lock */
+    unsigned fold_pause, fold_next_pause; /* the thread's own: batches yet to go unfolded */
 };
 
 struct entry {
@@ -151,25 +157,35 @@ static void forget_numbers(struct lane *l, const struct txn *first, const struct
         applied_remove(&l->applied, t->seq);
 }
 
-static int run_batch(struct lane *l, const struct txn *first, const struct txn *end, uint64_t mark,
+enum how { FOLDED, AS_BATCH, ROW_BY_ROW };
+
+static int add_batch(struct lane *l, const struct txn *first, const struct txn *end, enum how how,
                      struct err *err)
+{
+    for (const struct txn *t = first; t != end; t = t->next) {
+        if ((how == FOLDED ? bundle_fold(l->batch, t, err)
+                           : bundle_add(l->batch, t, 0, t->stmt_count, err)) < 0)
+            return -1;
+    }
+    return how == FOLDED ? bundle_folded(l->batch, err) : 0;
+}
+
+static int run_batch(struct lane *l, const struct txn *first, const struct txn *end, uint64_t mark,
+                     enum how how, struct err *err)
 {
     for (const struct txn *t = first; t != end; t = t->next) {
         if (applied_add(&l->applied, t->seq) < 0)
             return err_set(err, ERR_NOMEM, "no memory for the list of applied transactions");
     }
     FAULT("incr.batch.before_begin");
-    if (bundle_begin(l->batch, mark, &l->applied, first->path, err) < 0)
+    if (bundle_begin(l->batch, mark, &l->applied, first->path, err) < 0 ||
+        add_batch(l, first, end, how, err) < 0)
         return -1;
-    for (const struct txn *t = first; t != end; t = t->next) {
-        if (bundle_add(l->batch, t, 0, t->stmt_count, err) < 0)
-            return -1;
-    }
     return bundle_commit(l->batch, err);
 }
 
 /* Transactions first … before `end` in one target transaction. */
-static int apply_once(struct lane *l, const struct txn *first, const struct txn *end,
+static int apply_once(struct lane *l, const struct txn *first, const struct txn *end, enum how how,
                       struct err *err)
 {
     uint64_t mark;
@@ -178,7 +194,7 @@ static int apply_once(struct lane *l, const struct txn *first, const struct txn 
     mark = lwm(l->pool);
     (void)pthread_mutex_unlock(&l->pool->lock);
     applied_prune(&l->applied, mark);
-    if (run_batch(l, first, end, mark, err) == 0)
+    if (run_batch(l, first, end, mark, how, err) == 0)
         return 0;
     forget_numbers(l, first, end);
     if (!conn_lost(err))
@@ -215,13 +231,12 @@ static int resolve_once(struct lane *l, const struct txn *t, struct err *err)
     return 0;
 }
 
-enum how { AS_BATCH, ROW_BY_ROW };
-
 static int apply_tries(struct lane *l, const struct txn *first, const struct txn *end, enum how how,
                        int tries, struct err *err)
 {
     for (int i = 1;; i++) {
-        if ((how == AS_BATCH ? apply_once(l, first, end, err) : resolve_once(l, first, err)) == 0)
+        if ((how != ROW_BY_ROW ? apply_once(l, first, end, how, err)
+                               : resolve_once(l, first, err)) == 0)
             return 0;
         if (err->code != ERR_DB_RETRY || i >= tries || give_up(l))
             return -1;
@@ -295,17 +310,43 @@ static int apply_single(struct lane *l, const struct txn *t, struct err *err)
     return apply_tries(l, t, t->next, ROW_BY_ROW, SINGLE_TRIES, err);
 }
 
+/* Where folding fails again and again, it is given a rest. */
+static enum how how_to_apply(struct lane *l, const struct txn *first, size_t count)
+{
+    if (count == 1 && first->stmt_count < FOLD_STMTS)
+        return AS_BATCH;
+    if (l->fold_pause > 0) {
+        l->fold_pause--;
+        return AS_BATCH;
+    }
+    return FOLDED;
+}
+
+static void folding_failed(struct lane *l, const struct txn *first, const struct err *err)
+{
+    l->fold_next_pause = MIN(MAX(2 * l->fold_next_pause, 1U), (unsigned)FOLD_PAUSE_MAX);
+    l->fold_pause = l->fold_next_pause;
+    log_debug("incr", "batch_unfolded", "lane=%u seq=%" PRIu64 " code=%s db_errno=%u", l->number,
+              first->seq, err_symbol(err->code), err->db_errno);
+}
+
 /*
  * A batch whole; on a deadlock that comes back, or on an error of one of its transactions, each by
  * itself, so that the error is that one's and those before it are in.
  */
 static int apply(struct lane *l, struct txn *first, size_t count, struct err *err)
 {
-    if (count > 1) {
-        if (apply_tries(l, first, NULL, AS_BATCH, BATCH_TRIES, err) == 0) {
+    enum how how = how_to_apply(l, first, count);
+
+    if (count > 1 || how == FOLDED) {
+        if (apply_tries(l, first, NULL, how, BATCH_TRIES, err) == 0) {
+            if (how == FOLDED)
+                l->fold_next_pause = 0;
             committed(l, first, NULL);
             return 0;
         }
+        if (how == FOLDED)
+            folding_failed(l, first, err);
         if (conn_lost(err) || err->code == ERR_EPOCH_STALE || give_up(l)) {
             drop(l, first);
             return -1;
@@ -373,7 +414,7 @@ static int lane_init(struct pool *p, unsigned i, struct err *err)
     l->tail = &l->head;
     (void)pthread_cond_init(&l->wake, NULL);
     p->lane_count = i + 1;
-    if (bundle_new(l->conn, o->fence, i + 1, o->packet_max, &l->batch, err) < 0)
+    if (bundle_new(l->conn, o->fence, i + 1, o->packet_max, o->lists, &l->batch, err) < 0)
         return -1;
     if (o->resolve != NULL &&
         resolver_new(l->conn, l->batch, i + 1, o->resolve, &l->resolver, err) < 0)
@@ -527,7 +568,8 @@ static int told_error(struct pool *p, struct err *err)
 
 static bool has_room(const struct pool *p)
 {
-    return p->last - p->told < POOL_WINDOW - 1 && p->stats.queued_bytes < p->o.sizes.queue_bytes;
+    return p->last - p->low < AHEAD_MAX && p->last - p->told < POOL_WINDOW - 1 &&
+           p->stats.queued_bytes < p->o.sizes.queue_bytes;
 }
 
 static void add_entry(struct pool *p, const struct group_end *g, bool done)
@@ -538,20 +580,23 @@ static void add_entry(struct pool *p, const struct group_end *g, bool done)
         mark_done(p, g->seq);
 }
 
-/* Where everything it waits for is already, else where least is queued. */
+/*
+ * Where what it waits for is: of several lanes the one that comes to it last, so that the others
+ * are through by then. Else where least is queued.
+ */
 static struct lane *choose_lane(struct pool *p, const struct dep_wait *w)
 {
-    struct lane *best = NULL, *only = NULL;
-    unsigned waits = 0;
+    struct lane *best = NULL;
+    uint64_t most = 0;
 
     for (unsigned i = 0; i < p->lane_count; i++) {
-        if (w->need[i] > p->lanes[i].done) {
-            waits++;
-            only = &p->lanes[i];
+        if (w->need[i] > MAX(p->lanes[i].done, most)) {
+            most = w->need[i];
+            best = &p->lanes[i];
         }
     }
-    if (waits == 1)
-        return only;
+    if (best != NULL)
+        return best;
     for (unsigned i = 0; i < p->lane_count; i++) {
         struct lane *l = &p->lanes[(p->next_lane + i) % p->lane_count];
         if (best == NULL || l->queued + l->in_flight < best->queued + best->in_flight)

@@ -36,6 +36,7 @@ struct pool_options {
     struct conn **conns; /* one per lane; stay the caller's, used by the lanes until pool_stop() */
     const struct fence *fence;
     size_t packet_max;
+    enum fold_lists lists;       /* that the target takes */
     uint64_t first_low;          /* number of the last group before reading starts */
     uint64_t base_lwm;           /* low-water mark that the lane rows told; at least first_low */
     const struct lane_row *rows; /* what each lane had applied beyond that, as stored */

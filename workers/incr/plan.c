@@ -417,6 +417,22 @@ bool plans_has_db(const struct plans *p, const char *db)
     return false;
 }
 
+/* Its rows are told by whole numbers, which are equal when their literals are. */
+static bool folds(const struct table_plan *p)
+{
+    const struct index *key = p->keyless ? NULL : &p->t->indexes[p->t->key];
+
+    if (key == NULL || !key->primary || key->functional || p->related || !plan_rolls_back(p) ||
+        p->t->column_count > FOLD_COLUMNS_MAX)
+        return false;
+    for (size_t i = 0; i < key->column_count; i++) {
+        const struct column *c = &p->t->columns[key->columns[i]];
+        if (c->kind != CK_INT || c->generated)
+            return false;
+    }
+    return true;
+}
+
 static int plans_fill(struct plans *p, const struct catalog *c, struct err *err)
 {
     char key[NAME_KEY_MAX];
@@ -435,6 +451,7 @@ static int plans_fill(struct plans *p, const struct catalog *c, struct err *err)
         struct table_plan *t = &p->tables[i];
         if (!t->keyless && !t->related && plan_keys(t, &p->tracker_numbers) < 0)
             return err_set(err, ERR_NOMEM, "no memory for the keys of %s.%s", t->t->db, t->t->name);
+        t->folds = folds(t);
     }
     return 0;
 }

@@ -43,6 +43,8 @@ struct unique_key {
     enum fold *folds;  /* per column of the index */
 };
 
+enum { FOLD_COLUMNS_MAX = 64 };
+
 struct table_plan;
 struct child {
     struct table_plan *plan;
@@ -69,6 +71,7 @@ struct table_plan {
     struct binlog_pos skip_until; /* events before it are in the copy (tables without a key) */
     bool filtered;                /* has a row filter */
     bool carry[3];                /* by enum rows_kind: which changes are carried */
+    bool folds;                   /* changes of its rows may be folded: fold.h */
     bool loose;                   /* some kind is not: rows may be missing or there already */
     uint64_t inserts, updates, deletes; /* counted since the session began */
     struct image_shape *shape;          /* of the row events kept last (image.h) */

@@ -269,6 +269,7 @@ static int start_pool(struct session *s, struct err *err)
         .conns = s->lane_conns,
         .fence = &s->fence,
         .packet_max = s->packet_max,
+        .lists = fold_lists_of(&s->sink),
         .first_low = s->cp.seq,
         .base_lwm = s->base_lwm,
         .rows = rows,

@@ -10,6 +10,8 @@
 
 #include "base/banned.h"
 
+enum { LISTED_MAX = 500 };
+
 /* ---- literals ---- */
 
 static bool all_ascii(const char *s, size_t n)
@@ -268,18 +270,28 @@ static int where_literal(struct strbuf *b, const struct table_plan *p, size_t c,
     return 0;
 }
 
+/* Column `i` of the key; *ret_off: where its value begins. */
+static int key_column(struct strbuf *b, const struct table_plan *p, size_t i,
+                      const struct value *row, size_t *ret_off, struct err *err)
+{
+    size_t c = p->t->indexes[p->t->key].columns[i];
+
+    if (i > 0)
+        strbuf_adds(b, " AND ");
+    sql_name(b, p->t->columns[c].name);
+    strbuf_addc(b, '=');
+    *ret_off = b->len;
+    return where_literal(b, p, c, &row[c], err);
+}
+
 int sqlwrite_key(struct strbuf *b, const struct table_plan *p, const struct value *row,
                  struct err *err)
 {
     const struct index *key = &p->t->indexes[p->t->key];
+    size_t off;
 
     for (size_t i = 0; i < key->column_count; i++) {
-        size_t c = key->columns[i];
-        if (i > 0)
-            strbuf_adds(b, " AND ");
-        sql_name(b, p->t->columns[c].name);
-        strbuf_addc(b, '=');
-        if (where_literal(b, p, c, &row[c], err) < 0)
+        if (key_column(b, p, i, row, &off, err) < 0)
             return -1;
     }
     return 0;
@@ -355,6 +367,21 @@ int sqlwrite_exact(const struct sqlwriter *w, struct strbuf *b, const struct tab
     return 0;
 }
 
+/* The key's condition; its literals are noted where the statement folds. */
+static int where_key(struct txn *t, const struct table_plan *p, const struct value *row,
+                     struct err *err)
+{
+    const struct index *key = &p->t->indexes[p->t->key];
+
+    for (size_t i = 0; i < key->column_count; i++) {
+        size_t off = t->text.len;
+        if (key_column(&t->text, p, i, row, &off, err) < 0 ||
+            (t->stmts[t->stmt_count - 1].folds && txn_lit(t, off, false, err) < 0))
+            return -1;
+    }
+    return 0;
+}
+
 static int where_row(const struct sqlwriter *w, struct txn *t, const struct table_plan *p,
                      const struct row_mode *m, const struct value *row, struct err *err)
 {
@@ -364,7 +391,7 @@ static int where_row(const struct sqlwriter *w, struct txn *t, const struct tabl
     if (!p->keyless) {
         s->where = b->len - s->off;
         strbuf_adds(b, " WHERE ");
-        if (sqlwrite_key(b, p, row, err) < 0)
+        if (where_key(t, p, row, err) < 0)
             return -1;
         if (!m->row_check)
             return 0;
@@ -388,6 +415,8 @@ static struct stmt stmt_of(const struct table_plan *p, enum stmt_kind kind,
                           .own_tables = plan_rolls_back(p),
                           .fk_checks = m->fk_checks && p->related && !m->safe,
                           .any_count = m->safe || m->loose,
+                          .folds =
+                              p->folds && !m->safe && !m->loose && !m->row_check && !m->whole_row,
                           .rows = 1,
                           .pos = m->pos };
 }
@@ -414,21 +443,57 @@ static int check_json(const struct table_plan *p, size_t c, const struct value *
                              err);
 }
 
+/*
+ * A list of values gives each column one type, made of those of all its literals: numbers stay
+ * numbers and plain text stays text; bytes and text side by side, or a label and a number, would
+ * not stay what they are. Long text makes the server's temporary table one on disk.
+ */
+static bool stands_alone(const struct txn *t, size_t off, const struct table_plan *p, size_t c,
+                         const struct value *v)
+{
+    const char *text = strbuf_str(&t->text) + off;
+
+    if (v->kind == V_NULL)
+        return false;
+    if (t->text.len - off > LISTED_MAX)
+        return true;
+    switch (p->literals[c]) {
+    case LIT_NUMBER:
+    case LIT_REAL:
+        return false;
+    case LIT_QUOTED:
+    case LIT_UTF8:
+    case LIT_ASCII:
+    case LIT_ENUM:
+    case LIT_SET:
+        return *text != '\'';
+    case LIT_BINARY:
+        return p->t->columns[c].kind == CK_GEOMETRY || p->t->columns[c].kind == CK_VECTOR;
+    case LIT_CHARSET:
+    case LIT_JSON:
+        return true;
+    }
+    return true;
+}
+
 /* The value of column `c` of this row into the statement that is being written. */
 static int put_value(struct txn *t, const struct table_plan *p, size_t c, const struct value *row,
                      struct err *err)
 {
     const struct value *v = &row[c];
+    size_t off = t->text.len;
 
     if (p->target_json[c] && (v->kind == V_TEXT || v->kind == V_BYTES) &&
         check_json(p, c, row, err) < 0)
         return -1;
     t->stmts[t->stmt_count - 1].enum_zeros += is_enum_zero(p, c, v);
-    if (goes_as_bytes(p, c, v)) {
+    if (goes_as_bytes(p, c, v))
         introduced(&t->text, "binary", v, true);
+    else if (sql_literal(&t->text, p, c, v, err) < 0)
+        return -1;
+    if (!t->stmts[t->stmt_count - 1].folds)
         return 0;
-    }
-    return sql_literal(&t->text, p, c, v, err);
+    return txn_lit(t, off, stands_alone(t, off, p, c, v), err);
 }
 
 static int add_values(struct txn *t, const struct table_plan *p, const struct value *row,
@@ -656,6 +721,7 @@ int sqlwrite_update(const struct sqlwriter *w, struct txn *t, const struct table
         return safe_update(w, t, p, m, before, after, err);
     if (!m->whole_row && !anything_changed(p, before, after))
         return 0;
+    s.folds = s.folds && !key_changed(p, before, after);
     if (txn_stmt_begin(t, &s, err) < 0)
         return -1;
     strbuf_adds(&t->text, "UPDATE ");
@@ -670,6 +736,8 @@ int sqlwrite_update(const struct sqlwriter *w, struct txn *t, const struct table
         strbuf_addc(&t->text, '=');
         if (put_value(t, p, c, after, err) < 0)
             return -1;
+        if (s.folds)
+            t->stmts[t->stmt_count - 1].set |= (uint64_t)1 << c;
     }
     if (where_row(w, t, p, m, before, err) < 0)
         return -1;

@@ -50,6 +50,7 @@ void txn_free(struct txn *t)
     free(t->savepoints);
     strbuf_done(&t->text);
     free(t->stmts);
+    free(t->lits);
     free(t->keys);
     free(t);
 }
@@ -57,7 +58,8 @@ void txn_free(struct txn *t)
 size_t txn_bytes(const struct txn *t)
 {
     return sizeof(*t) + t->text.cap + t->stmt_cap * sizeof(*t->stmts) +
-           t->key_cap * sizeof(*t->keys) + t->image_cap * sizeof(struct image *) + t->image_bytes;
+           t->lit_cap * sizeof(*t->lits) + t->key_cap * sizeof(*t->keys) +
+           t->image_cap * sizeof(struct image *) + t->image_bytes;
 }
 
 int txn_stmt_begin(struct txn *t, const struct stmt *s, struct err *err)
@@ -72,6 +74,7 @@ int txn_stmt_begin(struct txn *t, const struct stmt *s, struct err *err)
     }
     t->stmts[t->stmt_count] = *s;
     t->stmts[t->stmt_count].off = t->text.len;
+    t->stmts[t->stmt_count].first_lit = t->lit_count;
     t->stmt_count++;
     return 0;
 }
@@ -84,6 +87,21 @@ int txn_stmt_end(struct txn *t, struct err *err)
     return strbuf_check(&t->text, err);
 }
 
+int txn_lit(struct txn *t, size_t off, bool alone, struct err *err)
+{
+    if (t->lit_count == t->lit_cap) {
+        size_t cap = t->lit_cap == 0 ? 16 : t->lit_cap * 2;
+        struct lit *grown = reallocarray(t->lits, cap, sizeof(*grown));
+        if (grown == NULL)
+            return err_set(err, ERR_NOMEM, "no memory for a transaction of %zu values", cap);
+        t->lits = grown;
+        t->lit_cap = cap;
+    }
+    t->lits[t->lit_count++] = (struct lit){ off, (uint32_t)(t->text.len - off), alone };
+    t->stmts[t->stmt_count - 1].lit_count++;
+    return 0;
+}
+
 bool txn_insert_goes_on(const struct txn *t, const struct stmt *like)
 {
     const struct stmt *last;
@@ -92,8 +110,8 @@ bool txn_insert_goes_on(const struct txn *t, const struct stmt *like)
         return false;
     last = &t->stmts[t->stmt_count - 1];
     return last->kind == like->kind && last->plan == like->plan &&
-           last->fk_checks == like->fk_checks && last->rows < STMT_ROWS_MAX &&
-           last->len < t->insert_max &&
+           last->fk_checks == like->fk_checks && last->folds == like->folds &&
+           last->rows < STMT_ROWS_MAX && last->len < t->insert_max &&
            (t->savepoint_count == 0 || t->savepoints[t->savepoint_count - 1].stmts < t->stmt_count);
 }
 
@@ -152,7 +170,7 @@ int txn_key(struct txn *t, const struct dep_key *k, struct err *err)
 
 void txn_forget(struct txn *t)
 {
-    t->stmt_count = 0;
+    t->stmt_count = t->lit_count = 0;
     strbuf_reset(&t->text);
     t->key_count = 0;
     forget_images(t);

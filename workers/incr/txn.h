@@ -32,6 +32,19 @@ struct stmt {
     uint32_t rows;       /* how many it must affect */
     uint32_t enum_zeros; /* ENUM values written as number 0: MariaDB warns of each */
     uint64_t pos;        /* offset of the event in the binlog, for messages */
+    bool folds;          /* its rows may be folded (fold.h): their literals are noted */
+    uint64_t set;        /* then, of an UPDATE: bit c: it sets column c; 0: DELETE or INSERT */
+    size_t first_lit, lit_count;
+};
+
+/*
+ * Where a literal of a statement that folds stands in the text. INSERT: of the carried columns, row
+ * by row; UPDATE: of the columns that are set, then of the key's; DELETE: of the key's.
+ */
+struct lit {
+    size_t off;
+    uint32_t len;
+    bool alone; /* in a list of values the server might give it another type than it has here */
 };
 
 struct savepoint {
@@ -48,6 +61,8 @@ struct txn {
     struct strbuf text;
     struct stmt *stmts;
     size_t stmt_count, stmt_cap;
+    struct lit *lits;
+    size_t lit_count, lit_cap;
     size_t row_count;
     struct dep_key *keys;
     size_t key_count, key_cap;
@@ -73,6 +88,8 @@ size_t txn_bytes(const struct txn *t); /* memory it holds, about */
 /* txn_stmt_begin(): text is then added to t->text; txn_stmt_end() closes it. */
 int txn_stmt_begin(struct txn *t, const struct stmt *s, struct err *err);
 int txn_stmt_end(struct txn *t, struct err *err);
+/* txn_lit(): of the last statement: its text goes from `off` to the end. */
+int txn_lit(struct txn *t, size_t off, bool alone, struct err *err);
 /* txn_insert_goes_on(): true when a further row may be added to the last statement (", (…)"). */
 bool txn_insert_goes_on(const struct txn *t, const struct stmt *like);
 /* txn_keep(): a copy of a row event whose statements follow. */
