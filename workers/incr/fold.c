@@ -29,6 +29,7 @@ enum held_op { HELD_INSERT, HELD_UPDATE, HELD_DELETE };
 struct held {
     enum held_op op;
     bool taken;
+    bool followed; /* HELD_DELETE: the row is inserted again, which is held by itself */
     const struct table_plan *plan;
     uint64_t hash; /* of its key */
     uint64_t set;  /* HELD_UPDATE: its columns */
@@ -163,7 +164,7 @@ static struct held *find(const struct folder *f, const struct table_plan *p, uin
     for (size_t at = (size_t)hash & (f->slot_count - 1); f->slots[at] != 0;
          at = (at + 1) & (f->slot_count - 1)) {
         struct held *h = &f->rows[f->slots[at] - 1];
-        if (h->hash == hash && h->plan == p && !h->taken &&
+        if (h->hash == hash && h->plan == p && !h->taken && !h->followed &&
             same_key(p, &f->texts[h->values], values))
             return h;
     }
@@ -199,20 +200,6 @@ static int more_slots(struct folder *f, struct err *err)
 static uint64_t bit(size_t column)
 {
     return (uint64_t)1 << column;
-}
-
-/* All columns that are carried and not of the key: what a row that is deleted and inserted again
- * is set to. */
-static uint64_t all_set(const struct table_plan *p)
-{
-    const struct index *key = key_of(p);
-    uint64_t set = 0;
-
-    for (size_t c = 0; c < p->t->column_count; c++)
-        set |= p->t->selected[c] ? bit(c) : 0;
-    for (size_t i = 0; i < key->column_count; i++)
-        set &= ~bit(key->columns[i]);
-    return set;
 }
 
 /* One row of a statement, spread over the columns of its table. */
@@ -258,20 +245,15 @@ static bool join(const struct folder *f, struct held *h, const struct change *c)
     struct text *values = &f->texts[h->values];
     uint64_t set = c->set;
 
-    if (h->op == HELD_DELETE) {
-        set = all_set(p);
-        if (c->op != HELD_INSERT || set == 0)
-            return false;
-        h->op = HELD_UPDATE;
-        h->set = set;
-    } else if (c->op == HELD_UPDATE) {
-        h->set |= set;
-    } else if (h->op == HELD_UPDATE && c->op == HELD_DELETE) {
+    if (h->op == HELD_DELETE)
+        return false;
+    if (h->op == HELD_UPDATE && c->op == HELD_DELETE) {
         h->op = HELD_DELETE;
         return true;
-    } else {
-        return false;
     }
+    if (c->op != HELD_UPDATE)
+        return false;
+    h->set |= set;
     for (size_t i = 0; i < p->t->column_count; i++) {
         if ((set & bit(i)) != 0)
             values[i] = c->values[i];
@@ -289,14 +271,17 @@ int fold_row(struct folder *f, const struct txn *t, const struct stmt *s, size_t
     read_change(t, s, n, &c);
     hash = hash_key(p, c.values);
     h = find(f, p, hash, c.values);
-    if (h != NULL)
+    /* not one UPDATE: columns that only the target has, and its triggers, would tell */
+    if (h != NULL && h->op == HELD_DELETE && c.op == HELD_INSERT)
+        h->followed = true;
+    else if (h != NULL)
         return join(f, h, &c);
     if ((f->row_count + 1) * 100 > f->slot_count * FULL_PERCENT && more_slots(f, err) < 0)
         return -1;
     if (room(f, p->t->column_count, err) < 0)
         return -1;
     memcpy(&f->texts[f->text_count], c.values, p->t->column_count * sizeof(struct text));
-    f->rows[f->row_count] = (struct held){ c.op, false, p, hash, c.set, f->text_count };
+    f->rows[f->row_count] = (struct held){ c.op, false, false, p, hash, c.set, f->text_count };
     put_slot(f->slots, f->slot_count, hash, f->row_count);
     f->text_count += p->t->column_count;
     f->row_count++;

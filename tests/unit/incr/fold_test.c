@@ -21,6 +21,7 @@ enum { COLUMNS = 4, KEYS = 6, ROUNDS = 3000, CHANGES = 24 };
 struct row {
     bool there;
     int64_t v[COLUMNS];
+    bool old; /* not inserted in this round: what only the target has of it is still there */
 };
 
 struct world {
@@ -134,6 +135,7 @@ static uint32_t run_insert(struct world *w, const char *s)
         struct row *r = row_of(w, id);
         assert_false(r->there);
         r->there = true;
+        r->old = false;
         r->v[0] = id;
         for (size_t c = 1; c < COLUMNS; c++)
             r->v[c] = number(&s);
@@ -247,6 +249,7 @@ static void next_state(struct row *r, int64_t id)
 {
     if (!r->there || rand() % 3 == 0) {
         r->there = !r->there;
+        r->old = false;
         r->v[0] = id;
         for (size_t c = 1; c < COLUMNS; c++)
             r->v[c] = r->there ? rand() % 5 : r->v[c];
@@ -268,6 +271,8 @@ static void random_batches(enum fold_lists lists)
         struct txn *txns[3];
         struct err err = { 0 };
         fold_reset(f);
+        for (size_t i = 0; i < KEYS; i++)
+            rows[i].old = w->rows[i].old = true;
         for (size_t i = 0; i < ARRAY_SIZE(txns); i++) {
             txns[i] = txn_new((uint64_t)i + 1, &nowhere, 100000);
             for (int n = rand() % CHANGES; n > 0; n--) {
@@ -281,6 +286,7 @@ static void random_batches(enum fold_lists lists)
         assert_int_equal(fold_take(f, NULL, run, w, &err), 0);
         for (size_t i = 0; i < KEYS; i++) {
             assert_int_equal(w->rows[i].there, rows[i].there);
+            assert_true(!rows[i].there || w->rows[i].old == rows[i].old);
             for (size_t c = 0; rows[i].there && c < COLUMNS; c++)
                 assert_int_equal(w->rows[i].v[c], rows[i].v[c]);
         }
@@ -311,7 +317,7 @@ static size_t statements_of(enum fold_lists lists, size_t n, bool twice, struct 
     size_t got;
 
     for (size_t i = 0; i < n; i++) {
-        struct row before = { true, { (int64_t)i, 100, 100, 100 } };
+        struct row before = { .there = true, .v = { (int64_t)i, 100, 100, 100 } };
         struct row between = before, to = after;
         w->rows[i] = before;
         between.v[2] = 50;
@@ -333,7 +339,8 @@ static size_t statements_of(enum fold_lists lists, size_t n, bool twice, struct 
 
 static void rows_of_a_kind_are_one_statement(void **state)
 {
-    const struct row gone = { false, { 0 } }, changed = { true, { 0, 100, 7, 100 } };
+    const struct row gone = { .there = false, .v = { 0 } },
+                     changed = { .there = true, .v = { 0, 100, 7, 100 } };
 
     (void)state;
     assert_int_equal(statements_of(FOLD_VALUES, 5, false, changed), 1);
@@ -346,7 +353,8 @@ static void rows_of_a_kind_are_one_statement(void **state)
 static void an_insert_is_not_hidden_by_its_delete(void **state)
 {
     static const struct binlog_pos nowhere = { .file = "b.000001", .offset = 4 };
-    const struct row gone = { false, { 1, 0, 0, 0 } }, there = { true, { 1, 2, 3, 4 } };
+    const struct row gone = { .there = false, .v = { 1, 0, 0, 0 } },
+                     there = { .there = true, .v = { 1, 2, 3, 4 } };
     struct folder *f = fold_new(FOLD_VALUES, 100000);
     struct world *w = world_new();
     struct txn *t = txn_new(1, &nowhere, 100000);
@@ -374,8 +382,8 @@ static void what_does_not_fold_is_said(void **state)
     struct err err = { 0 };
 
     (void)state;
-    values_of(&(struct row){ true, { 1, 2, 3, 4 } }, was, a);
-    values_of(&(struct row){ true, { 2, 2, 3, 4 } }, is, b);
+    values_of(&(struct row){ .there = true, .v = { 1, 2, 3, 4 } }, was, a);
+    values_of(&(struct row){ .there = true, .v = { 2, 2, 3, 4 } }, is, b);
     for (int i = 0; i < 4; i++) {
         const struct row_mode m = { .safe = i == 1, .loose = i == 2, .row_check = i == 3 };
         struct txn *t = txn_new(1, &nowhere, 100000);
