@@ -86,30 +86,30 @@ def test_labels(env):
 def test_lists(env):
     daemon = env.daemon()
     mysql, ob = source(daemon, "mysql"), oceanbase(daemon, "ob")
-    made = [daemon.create_project(mysql, ob if number % 2 else mysql, wildcard("app.*"), name=f"p{number:02}",
+    made = [daemon.create_project(mysql, ob if number % 2 else mysql, wildcard("app.*"), name=f"shop-{number:02}",
                                   type="SYNC" if number > 8 else "MIGRATION") for number in range(12)]
-    assert names(daemon) == [f"p{number:02}" for number in range(11, 1, -1)]
+    assert names(daemon) == [f"shop-{number:02}" for number in range(11, 1, -1)]
     for spelling in ("asc", "ascend", "ASC", 0):
-        assert names(daemon, order=spelling, pageSize=3) == ["p00", "p01", "p02"], spelling
+        assert names(daemon, order=spelling, pageSize=3) == ["shop-00", "shop-01", "shop-02"], spelling
     for spelling in ("desc", "descend", 1):
-        assert names(daemon, order=spelling, pageSize=1) == ["p11"], spelling
+        assert names(daemon, order=spelling, pageSize=1) == ["shop-11"], spelling
     answer = daemon.answer("ListProjects", {"pageNumber": 3, "pageSize": 5})
     assert (answer["pageNumber"], answer["pageSize"], answer["totalCount"], len(answer["data"])) == (3, 5, 12, 2)
     assert names(daemon, pageNumber=4, pageSize=5) == []
     refused(daemon, "PARAM_ERROR", "ListProjects", {"pageSize": 151}, "pageSize")
     refused(daemon, "PARAM_ERROR", "ListProjects", {"order": "up"}, "order")
-    assert names(daemon, searchKey="P0", pageSize=150) == [f"p{number:02}" for number in range(9, -1, -1)]
-    assert names(daemon, searchKey=made[4]) == ["p04"] and names(daemon, searchKey="%") == []
-    assert names(daemon, type="SYNC") == ["p11", "p10", "p09"]
+    assert names(daemon, searchKey="SHOP-0", pageSize=150) == [f"shop-{number:02}" for number in range(9, -1, -1)]
+    assert names(daemon, searchKey=made[4]) == ["shop-04"] and names(daemon, searchKey="%") == []
+    assert names(daemon, type="SYNC") == ["shop-11", "shop-10", "shop-09"]
     assert len(names(daemon, sinkEndpointTypes=["OB_MYSQL"], pageSize=20)) == 6
     assert len(names(daemon, sinkEndpointTypes="MYSQL", sourceEndpointTypes=["MYSQL", "OB_MYSQL"], pageSize=20)) == 6
     assert names(daemon, sourceEndpointTypes=["ORACLE"]) == []
     daemon.call("DeleteProject", {"id": made[0]})
-    assert names(daemon, status=["DELETED"]) == ["p00"] and len(names(daemon, status=["INIT"], pageSize=50)) == 11
+    assert names(daemon, status=["DELETED"]) == ["shop-00"] and len(names(daemon, status=["INIT"], pageSize=50)) == 11
     assert names(daemon, status=["RUNNING_ALARMING", "RUNNING_MERGING"]) == []
     daemon.call("RenameProject", {"id": made[1], "name": "renamed"})
     assert daemon.project(made[1])["name"] == "renamed"
-    refused(daemon, "GHANA-NAMEEX000001", "UpdateProjectName", {"id": made[1], "name": "p02"})
+    refused(daemon, "GHANA-NAMEEX000001", "UpdateProjectName", {"id": made[1], "name": "shop-02"})
     refused(daemon, "GHANA-PROJECT000001", "RenameProject", {"id": made[0], "name": "x"})
     daemon.call("UpdateProjectImportance", {"id": made[1], "importance": "high"})
     assert daemon.project(made[1])["importance"] == "HIGH"

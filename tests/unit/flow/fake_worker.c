@@ -579,9 +579,9 @@ int main(int argc, char **argv)
     f.dir = json_get_str(f.task, "dataDir", "/");
     f.step = json_get_str(f.task, "step", "?");
     f.kind = json_get_str(f.task, "kind", "?");
-    start = note_start(&f);
     put_file(&f, "assignment", json_text(f.task));
     note_process(&f, argc, argv);
+    start = note_start(&f); /* what it was given can be read by then */
     say(&f, "{\"t\":\"hello\",\"pid\":1,\"version\":\"" CAUSEWAY_VERSION "\"}");
     say(&f, "{\"t\":\"endpoint\",\"end\":\"source\",\"version\":\"10.11\",\"charset\":\"utf8mb4\","
             "\"timezone\":\"UTC\",\"flavour\":\"MARIADB\"}");
