@@ -121,8 +121,15 @@ class Poll:
 
     def call(self, action, **body):
         """The data of the answer."""
-        self.connection.request("POST", f"/api/v2?Action={action}", json.dumps(body), self.headers)
-        answer = json.loads(self.connection.getresponse().read())
+        for last in (False, True):
+            try:
+                self.connection.request("POST", f"/api/v2?Action={action}", json.dumps(body), self.headers)
+                answer = json.loads(self.connection.getresponse().read())
+                break
+            except (BrokenPipeError, ConnectionResetError, http.client.RemoteDisconnected):
+                if last:
+                    raise
+                self.connection.close()         # it was idle for too long: the next request opens another
         if not answer.get("success"):
             raise daemons.ApiError(action, answer)
         return answer.get("data")
